@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The BMC side of the IPMI SMBus system interface (SSIF), IPMI 2.0 section 12.
+//!
+//! The host writes requests over SMBus and reads the responses; a daemon on the BMC gets and gives
+//! them through `/dev/ipmi-ssif-host`. Drop-in for the C driver `drivers/char/ipmi/ssif_bmc.c`.
+//!
+//! - `protocol` and `machine` are pure logic: wire formats, and the states between them;
+//! - `channel` is the character device, and joins it to bus events and the response timer;
+//! - this file binds all that to an i2c client, in `Ssif`.
+
+#![expect(
+    unreachable_pub,
+    reason = "files in rust/ are written for the kernel crate"
+)]
+
+use kernel::{
+    device,
+    driver,
+    i2c,
+    of,
+    prelude::*,
+    static_lock_class,
+    str::CString,
+    sync::{
+        atomic::{
+            AtomicFlag,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
+    },
+    time::msecs_to_jiffies,
+    InPlaceModule,
+    ThisModule, //
+};
+
+use channel::{
+    Channel,
+    ResponseTimeout, //
+};
+use timer::Timer;
+
+// What the kernel crate lacks; each file is written to be part of it one day.
+#[path = "rust/bindings/lib.rs"]
+mod bindings;
+#[path = "rust/kernel/miscdevice.rs"]
+mod miscdevice;
+#[path = "rust/kernel/sync/monitor.rs"]
+mod monitor;
+#[path = "rust/kernel/i2c/smbus.rs"]
+mod smbus;
+#[path = "rust/kernel/i2c/target.rs"]
+mod target;
+#[path = "rust/kernel/timer.rs"]
+mod timer;
+
+#[path = "ssif_bmc/channel.rs"]
+mod channel;
+#[path = "ssif_bmc/machine.rs"]
+mod machine;
+#[path = "ssif_bmc/protocol.rs"]
+mod protocol;
+#[cfg(CONFIG_SSIF_IPMI_BMC_RUST_KUNIT_TEST)]
+#[path = "ssif_bmc/tests.rs"]
+mod tests;
+
+/// The name of the driver, of its i2c devices, and of the first device node.
+const NAME: &CStr = c"ipmi-ssif-host";
+
+/// Milliseconds between a request and its response that can be asked for.
+const TIMEOUT_MS: core::ops::RangeInclusive<u32> = 10..=60_000;
+
+kernel::i2c_device_table!(
+    I2C_TABLE,
+    <Driver as i2c::Driver>::IdInfo,
+    [(i2c::DeviceId::new(NAME), ())]
+);
+
+kernel::of_device_table!(
+    OF_TABLE,
+    <Driver as i2c::Driver>::IdInfo,
+    [(of::DeviceId::new(c"ssif-bmc"), ())]
+);
+
+/// Whether there is a device node called just [`NAME`].
+static NAME_TAKEN: AtomicFlag = AtomicFlag::new(false);
+
+/// The name of a device node: [`NAME`] for one at a time, with the i2c device's name behind it for
+/// others. Dropping it frees the name.
+struct NodeName {
+    first: bool,
+}
+
+impl NodeName {
+    fn choose() -> Self {
+        Self {
+            first: !NAME_TAKEN.xchg(true, Full),
+        }
+    }
+
+    fn render(&self, dev: &device::Device) -> Result<CString> {
+        if self.first {
+            CString::try_from(NAME).map_err(Into::into)
+        } else {
+            // Unique, since the names on the i2c bus are.
+            CString::try_from_fmt(fmt!("{NAME}-{}", dev.name()))
+        }
+    }
+}
+
+impl Drop for NodeName {
+    fn drop(&mut self) {
+        if self.first {
+            NAME_TAKEN.store(false, Relaxed);
+        }
+    }
+}
+
+/// Ends the conversation when dropped: what anyone holds of it answers `ENODEV` from then on, and
+/// sleepers wake up to hear so.
+struct Session(Arc<Channel>);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.0.state.revoke();
+    }
+}
+
+/// What is bound to an i2c client.
+///
+/// The order of the fields is the order of teardown. When it begins, [`target::Adapter`] has already
+/// unregistered the target, so that there are no more events:
+///
+/// 1. the conversation is revoked, and sleepers are woken;
+/// 2. the timer is shut down, and a running callback waited for;
+/// 3. the device node is removed, and its name freed.
+///
+/// What is left then is the [`Channel`], as long as a file is open.
+#[pin_data]
+struct Ssif {
+    session: Session,
+    #[pin]
+    timer: Timer<ResponseTimeout>,
+    #[pin]
+    _node: miscdevice::Registration<Channel>,
+    _name: NodeName,
+}
+
+struct Driver;
+
+impl i2c::Driver for Driver {
+    type IdInfo = ();
+    type Data<'bound> = Ssif;
+
+    const I2C_ID_TABLE: Option<i2c::IdTable<Self::IdInfo>> = Some(&I2C_TABLE);
+    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = Some(&OF_TABLE);
+
+    fn probe<'bound>(
+        client: &'bound i2c::I2cClient<device::Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Ssif, Error> + 'bound {
+        pin_init::pin_init_scope(move || {
+            let dev: &device::Device<device::Bound> = client.as_ref();
+            let address = u8::try_from(target::address(client))
+                .ok()
+                .filter(|address| *address < 0x80)
+                .ok_or(EINVAL)?;
+            let timeout = module_parameters::response_timeout_ms.value();
+            let channel =
+                Arc::pin_init(Channel::new(address, msecs_to_jiffies(timeout)), GFP_KERNEL)?;
+            let name = NodeName::choose();
+            let node_name = name.render(dev)?;
+
+            Ok(try_pin_init!(Ssif {
+                session: Session(channel.clone()),
+                timer <- Timer::new(
+                    ResponseTimeout(channel.clone()),
+                    c"ssif_bmc_response",
+                    static_lock_class!(),
+                ),
+                _node <- miscdevice::Registration::register(channel, node_name, dev),
+                _: {
+                    dev_info!(dev, "response timeout {timeout} ms\n");
+                },
+                _name: name,
+            }))
+        })
+    }
+}
+
+impl target::Driver for Driver {
+    type Module = SsifBmc;
+
+    fn event(this: Pin<&Ssif>, event: target::Event<'_>) -> Result {
+        this.session.0.event(&this.timer, event)
+    }
+}
+
+#[pin_data]
+struct SsifBmc {
+    #[pin]
+    _driver: driver::Registration<target::Adapter<Driver>>,
+}
+
+impl InPlaceModule for SsifBmc {
+    fn init(module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        pin_init::pin_init_scope(move || {
+            let timeout = module_parameters::response_timeout_ms.value();
+            if !TIMEOUT_MS.contains(&timeout) {
+                pr_err!(
+                    "response_timeout_ms={timeout} is not between {} and {}\n",
+                    TIMEOUT_MS.start(),
+                    TIMEOUT_MS.end()
+                );
+                return Err(EINVAL);
+            }
+
+            Ok(try_pin_init!(Self {
+                _driver <- driver::Registration::new(NAME, module),
+            }))
+        })
+    }
+}
+
+module! {
+    type: SsifBmc,
+    name: "ssif_bmc",
+    authors: ["The bmc-rust authors"],
+    description: "BMC side of the IPMI SMBus system interface (SSIF)",
+    license: "GPL",
+    params: {
+        response_timeout_ms: u32 {
+            default: 500,
+            description: "Milliseconds until a request without a response is void (10 to 60000)",
+        },
+    },
+}

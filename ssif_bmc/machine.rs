@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state machine of an SSIF target, from bus events to whole messages and back.
+//!
+//! Bus events, reads, writes and timeouts go in; answers for the bus controller and changes for
+//! sleepers come out. Pure logic over `core`: no locks, no time, no allocation, no panic.
+//!
+//! Two things run side by side. The *transaction* follows the bus, from one start condition to the
+//! next. The *exchange* follows the conversation: a whole request arrives, waits for its response,
+//! and the response waits until the host has fetched it:
+//!
+//! ```text
+//!         whole request            respond()
+//!   Idle --------------> Requested ---------> Responding
+//!    ^  ^    expire()        |                    |
+//!    |  +--------------------+                    |
+//!    +--------------------------------------------+
+//!       last block fetched, or next request begins
+//! ```
+//!
+//! While a request awaits its response every event is answered with [`Refusal::Busy`], and what the
+//! host writes is ignored, even by a controller that cannot refuse. Parts are collected apart from
+//! the request that was delivered, so nothing on the bus can change a message that a reader has.
+
+use super::protocol::{
+    Block,
+    Command,
+    Message,
+    Part,
+    Pec,
+    Progress,
+    TooLong, //
+};
+use core::marker::PhantomData;
+
+/// Why an event is answered with an error. Controllers that can will send a NACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A request awaits its response.
+    Busy,
+    /// The host reads, and there is no response to give.
+    NoResponse,
+}
+
+/// What an event means for those who wait for this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// A request arrived: readers may go on, and the time to respond begins.
+    Requested,
+    /// The response is gone, fetched or given up: writers may go on.
+    ResponseGone,
+}
+
+/// Why a response is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RespondError {
+    /// The previous response has not been fetched yet.
+    Pending,
+    /// No request is waiting for a response.
+    NoRequest,
+    /// The response is empty or longer than a message.
+    Length,
+}
+
+/// Names one delivered request, so that a reader can return just the one that it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u32);
+
+/// Where the bus is between a start condition and the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transaction {
+    /// Nothing is under way. A read command may have come just before, since some controllers
+    /// report a stop at the repeated start between command and read.
+    Idle(Option<Command>),
+    /// The host addressed us for a write; the command comes next.
+    Addressed,
+    /// The command came; data or a read may follow.
+    Commanded(Command),
+    /// The host reads a block.
+    Reading,
+    /// The rest of this transaction means nothing.
+    Ignored,
+}
+
+/// How far the conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exchange {
+    /// Nothing is due from anyone.
+    Idle,
+    /// A request awaits its response; `unread` as long as nobody took it.
+    Requested { unread: bool },
+    /// A response awaits the host, who has got as far as `progress`.
+    Responding { progress: Progress },
+}
+
+/// The target's side of SSIF on one address.
+pub(crate) struct Machine<P> {
+    transaction: Transaction,
+    exchange: Exchange,
+    /// The address as the first byte on the wire, with the read bit clear.
+    address: u8,
+    /// Whether the host protects its parts with a PEC, as its last valid part showed.
+    pec: bool,
+    /// Whether a first part came, so that further parts belong to something.
+    assembling: bool,
+    delivered: Ticket,
+    part: Part,
+    block: Block,
+    /// The parts so far; never seen by a reader.
+    assembly: Message,
+    request: Message,
+    response: Message,
+    _pec: PhantomData<P>,
+}
+
+impl<P: Pec> Machine<P> {
+    /// Creates the machine for the target at the 7-bit address `address`.
+    pub(crate) fn new(address: u8) -> Self {
+        Self {
+            transaction: Transaction::Idle(None),
+            exchange: Exchange::Idle,
+            // CAST: a 7-bit address; the high bit is no part of it.
+            address: address.wrapping_shl(1),
+            pec: false,
+            assembling: false,
+            delivered: Ticket(0),
+            part: Part::EMPTY,
+            block: Block::EMPTY,
+            assembly: Message::EMPTY,
+            request: Message::EMPTY,
+            response: Message::EMPTY,
+            _pec: PhantomData,
+        }
+    }
+
+    // Bus events.
+
+    /// The host addresses us for a write. What it left unfinished before is void.
+    pub(crate) fn write_requested(&mut self) -> (Change, Result<(), Refusal>) {
+        let change = self.end_read();
+        self.transaction = match self.exchange {
+            Exchange::Requested { .. } => Transaction::Ignored,
+            _ => Transaction::Addressed,
+        };
+        (change, self.busy())
+    }
+
+    /// The host wrote a byte. Only the first one after its address is a command.
+    pub(crate) fn write_received(&mut self, byte: u8) -> (Change, Result<(), Refusal>) {
+        let mut change = Change::None;
+        match self.transaction {
+            Transaction::Addressed => match Command::try_from(byte) {
+                Ok(command) => {
+                    if command.starts_request() {
+                        change = self.drop_response();
+                        self.assembling = false;
+                    }
+                    self.part.clear();
+                    self.transaction = Transaction::Commanded(command);
+                }
+                Err(()) => self.abort(),
+            },
+            Transaction::Commanded(command) if !command.is_read() => self.part.push(byte),
+            Transaction::Commanded(_) => self.abort(),
+            Transaction::Idle(_) | Transaction::Reading => self.transaction = Transaction::Ignored,
+            Transaction::Ignored => {}
+        }
+        (change, self.busy())
+    }
+
+    /// The host begins to read; the answer is the length of the block, or 0 when there is none.
+    ///
+    /// A read that makes sense but finds no response is refused. One that breaks off a write is
+    /// not: the host is out of step, and gets zeros until it starts over.
+    pub(crate) fn read_requested(&mut self) -> (u8, Result<(), Refusal>) {
+        let command = match self.transaction {
+            Transaction::Idle(Some(command)) => command,
+            Transaction::Commanded(command) if command.is_read() => command,
+            Transaction::Commanded(_) => {
+                self.abort();
+                return (0, self.busy());
+            }
+            _ => {
+                self.transaction = Transaction::Ignored;
+                return (0, self.busy());
+            }
+        };
+
+        self.transaction = Transaction::Ignored;
+        if let Exchange::Responding { progress } = self.exchange {
+            let message = self.response.as_slice();
+            let block = &mut self.block;
+            if let Some(()) = block.prepare::<P>(command, progress, message, self.address, self.pec)
+            {
+                self.transaction = Transaction::Reading;
+                return (block.len(), Ok(()));
+            }
+        }
+        (0, self.busy().and(Err(Refusal::NoResponse)))
+    }
+
+    /// The host took the byte before; the answer is the next one, or 0 when there is none.
+    pub(crate) fn read_processed(&mut self) -> (u8, Result<(), Refusal>) {
+        match self.transaction {
+            Transaction::Reading => (self.block.next(), Ok(())),
+            Transaction::Ignored => (0, self.busy()),
+            _ => {
+                self.transaction = Transaction::Ignored;
+                (0, self.busy())
+            }
+        }
+    }
+
+    /// The transaction is over.
+    pub(crate) fn stop(&mut self) -> (Change, Result<(), Refusal>) {
+        let change = match self.transaction {
+            Transaction::Commanded(command) if command.is_read() => {
+                self.transaction = Transaction::Idle(Some(command));
+                return (Change::None, self.busy());
+            }
+            // A second stop tells nothing new.
+            Transaction::Idle(_) => return (Change::None, self.busy()),
+            Transaction::Commanded(command) => self.end_part(command),
+            _ => self.end_read(),
+        };
+        self.transaction = Transaction::Idle(None);
+        (change, self.busy())
+    }
+
+    // The BMC's side.
+
+    /// The request that nobody took yet.
+    pub(crate) fn request(&self) -> Option<&[u8]> {
+        matches!(self.exchange, Exchange::Requested { unread: true })
+            .then(|| self.request.as_slice())
+    }
+
+    /// Takes the unread request: nobody else will see it.
+    pub(crate) fn take_request(&mut self) -> Option<(Ticket, Message)> {
+        self.request()?;
+        self.exchange = Exchange::Requested { unread: false };
+        Some((self.delivered, self.request.clone()))
+    }
+
+    /// Returns a request that was taken but could not be passed on. Tells whether it is to be had
+    /// again: it is not when it was answered, timed out or followed by another one.
+    pub(crate) fn put_back(&mut self, ticket: Ticket) -> bool {
+        let live = self.delivered == ticket
+            && matches!(self.exchange, Exchange::Requested { unread: false });
+        if live {
+            self.exchange = Exchange::Requested { unread: true };
+        }
+        live
+    }
+
+    /// Whether [`respond`](Self::respond) would take a response.
+    pub(crate) fn can_respond(&self) -> bool {
+        matches!(self.exchange, Exchange::Requested { .. })
+    }
+
+    /// Offers the response to the request, which need not have been read.
+    pub(crate) fn respond(&mut self, response: &[u8]) -> Result<(), RespondError> {
+        match self.exchange {
+            Exchange::Requested { .. } => {}
+            Exchange::Responding { .. } => return Err(RespondError::Pending),
+            Exchange::Idle => return Err(RespondError::NoRequest),
+        }
+        if response.is_empty() {
+            return Err(RespondError::Length);
+        }
+        self.response
+            .set(response)
+            .map_err(|TooLong| RespondError::Length)?;
+        self.exchange = Exchange::Responding {
+            progress: Progress::Start,
+        };
+        Ok(())
+    }
+
+    /// The time to respond is over: the request is void, read or not. Tells whether one was.
+    pub(crate) fn expire(&mut self) -> bool {
+        let expired = self.can_respond();
+        if expired {
+            self.exchange = Exchange::Idle;
+        }
+        expired
+    }
+
+    // Steps.
+
+    fn busy(&self) -> Result<(), Refusal> {
+        match self.exchange {
+            Exchange::Requested { .. } => Err(Refusal::Busy),
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops the transaction and all parts until the next request begins.
+    fn abort(&mut self) {
+        self.transaction = Transaction::Ignored;
+        self.assembling = false;
+    }
+
+    fn drop_response(&mut self) -> Change {
+        if let Exchange::Responding { .. } = self.exchange {
+            self.exchange = Exchange::Idle;
+            return Change::ResponseGone;
+        }
+        Change::None
+    }
+
+    /// Ends a read, if one is under way. A block that went out only in part does not count: the
+    /// host may ask for it again.
+    fn end_read(&mut self) -> Change {
+        if let (Transaction::Reading, Exchange::Responding { progress }, Some(then)) =
+            (self.transaction, &mut self.exchange, self.block.fetched())
+        {
+            if then == Progress::Done {
+                return self.drop_response();
+            }
+            *progress = then;
+        }
+        Change::None
+    }
+
+    /// Ends the write of a part of a request.
+    fn end_part(&mut self, command: Command) -> Change {
+        match self.collect(command) {
+            Some(true) => {
+                self.assembling = false;
+                core::mem::swap(&mut self.request, &mut self.assembly);
+                self.delivered = Ticket(self.delivered.0.wrapping_add(1));
+                self.exchange = Exchange::Requested { unread: true };
+                Change::Requested
+            }
+            Some(false) => Change::None,
+            None => {
+                self.abort();
+                Change::None
+            }
+        }
+    }
+
+    /// Adds the part to the assembly and tells whether it was the last one, or returns [`None`] when
+    /// it is invalid: wrong in itself, out of place, or too much for a message.
+    fn collect(&mut self, command: Command) -> Option<bool> {
+        let (data, pec) = self.part.parse::<P>(self.address, command).ok()?;
+        let (starts, last) = match (command, data.len()) {
+            (Command::WriteSingle, 1..=32) => (true, true),
+            (Command::WriteStart, 32) => (true, false),
+            // Hosts older than the command for the last part end with a short middle part, which is
+            // empty after a message of whole blocks.
+            (Command::WriteMiddle, len) if self.assembling => (false, len < 32),
+            (Command::WriteEnd, _) if self.assembling => (false, true),
+            _ => return None,
+        };
+
+        self.pec = pec;
+        if starts {
+            self.assembling = true;
+            self.assembly.clear();
+        }
+        self.assembly.extend(data).ok()?;
+        Some(last)
+    }
+}
