@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+
+# Builds the modules against a kernel, and runs what shows that they work. `make help` tells more.
+
+# The build folder of the kernel.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# The modules' own build folder, if not beside the sources.
+MO ?=
+
+# Kbuild in KDIR, with the arguments that this kernel needs.
+kbuild = set -e; args="$$(scripts/check-kernel '$(KDIR)')"; \
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' $(if $(MO),MO='$(abspath $(MO))') $$args
+
+sources = $(shell git ls-files --cached --others --exclude-standard '*.rs')
+
+modules:         ## build ssif_bmc.ko against KDIR (the default target)
+	@$(kbuild) modules
+
+modules_install: ## install it into /lib/modules, below INSTALL_MOD_PATH
+	@$(kbuild) modules_install
+
+clean:           ## remove what a build made
+	@$(kbuild) clean
+
+clippy:          ## the kernel's lints; a warning is an error
+	@$(kbuild) CLIPPY=1 W=e modules
+
+rustdoc:         ## documentation of the modules, with private items, in doc/
+	@$(kbuild) BMC_RUSTDOC=y modules
+
+rust-analyzer:   ## rust-project.json for editors
+	@$(kbuild) rust-analyzer
+
+fmt:             ## format all Rust sources
+	@. scripts/lib.sh; "$$RUSTFMT" $(sources)
+
+fmt-check:       ## say which Rust sources are not formatted
+	@. scripts/lib.sh; "$$RUSTFMT" --check $(sources)
+
+demo:            ## set up everything, and show a host's conversation with a BMC
+	@scripts/demo
+
+test:            ## set up everything, and run all tests that need no special hardware
+	@scripts/test
+
+kunit:           ## run the KUnit suites on User-Mode Linux
+	@scripts/kunit
+
+help:            ## this list
+	@sed -n 's/^\([a-z_-]*:\) *## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo
+	@echo 'KDIR=$(KDIR)'
+	@echo 'is the build folder of the kernel, MO= one for the modules. LLVM=, RUSTC=, BINDGEN=,'
+	@echo 'ARCH= and CROSS_COMPILE= are taken from the kernel there if not given.'
+
+.PHONY: modules modules_install clean clippy rustdoc rust-analyzer fmt fmt-check demo test kunit help
