@@ -1,0 +1,542 @@
+# SPDX-License-Identifier: GPL-2.0
+"""/dev/ipmi-ssif-host as daemons know it, and what happens to it when the driver is unbound.
+
+Host and target are clients of one loopback adapter. Every test binds the target afresh.
+"""
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import select
+import signal
+import struct
+import subprocess
+import threading
+import time
+import unittest
+
+import i2c
+import ktap
+
+DRIVER = "/sys/bus/i2c/drivers/ipmi-ssif-host"
+NODE = "/dev/ipmi-ssif-host"
+PAYLOAD_MAX = 254
+
+
+def write_file(path, text):
+    with open(path, "w") as file:
+        file.write(text)
+
+
+def insmod(*arguments):
+    module = os.environ["MODULES"] + "/ssif_bmc.ko"
+    return subprocess.run(["insmod", module, *arguments], capture_output=True, text=True)
+
+
+def rmmod():
+    return subprocess.run(["rmmod", "ssif_bmc"], capture_output=True, text=True)
+
+
+def dmesg():
+    return subprocess.run(["dmesg"], capture_output=True, text=True).stdout
+
+
+def pack(payload, length=None):
+    return struct.pack("=I", len(payload) if length is None else length) + payload
+
+
+def pattern(length):
+    return bytes((7 * i + 0x18) & 0xFF for i in range(length))
+
+
+class Sleeper(threading.Thread):
+    """Runs a call that is expected to sleep; result() is its value or its errno's name."""
+
+    def __init__(self, call, *arguments):
+        super().__init__(daemon=True)
+        self.call, self.arguments = call, arguments
+        self.value = None
+        self.start()
+        time.sleep(0.2)
+        assert self.is_alive(), f"did not sleep: {self.value}"
+
+    def run(self):
+        try:
+            self.value = self.call(*self.arguments)
+        except OSError as error:
+            self.value = errno.errorcode[error.errno]
+
+    def result(self):
+        self.join(5)
+        assert not self.is_alive(), "still asleep"
+        return self.value
+
+
+class Case(unittest.TestCase):
+    """One adapter, one target at 10h, its host, and a module loaded with PARAMETERS."""
+
+    PARAMETERS = ()
+
+    def setUp(self):
+        loaded = insmod(*self.PARAMETERS)
+        self.assertEqual(loaded.returncode, 0, loaded.stderr)
+        self.addCleanup(self.unload)
+        self.new_device(0x1010)
+        self.host = i2c.Host()
+        self.addCleanup(self.host.close)
+
+    def unload(self):
+        self.delete_device(0x1010)
+        unloaded = rmmod()
+        self.assertEqual(unloaded.returncode, 0, unloaded.stderr)
+
+    def new_device(self, address, bus=0):
+        write_file(f"/sys/bus/i2c/devices/i2c-{bus}/new_device", f"ipmi-ssif-host {address:#x}")
+
+    def delete_device(self, address, bus=0):
+        write_file(f"/sys/bus/i2c/devices/i2c-{bus}/delete_device", f"{address:#x}")
+
+    def unbind(self):
+        write_file(DRIVER + "/unbind", "0-1010")
+
+    def bind(self):
+        write_file(DRIVER + "/bind", "0-1010")
+
+    def open(self, flags=os.O_NONBLOCK, node=NODE):
+        fd = os.open(node, os.O_RDWR | flags)
+
+        def close():
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self.addCleanup(close)
+        return fd
+
+    def poll(self, fd):
+        poll = select.poll()
+        poll.register(fd, select.POLLIN | select.POLLOUT)
+        return dict(poll.poll(0)).get(fd, 0)
+
+    @contextlib.contextmanager
+    def errno(self, number):
+        with self.assertRaises(OSError) as caught:
+            yield
+        self.assertEqual(errno.errorcode[caught.exception.errno], errno.errorcode[number])
+
+    def exchange(self, fd, request=b"\x18\x01", response=b"\x1c\x01\x00"):
+        self.host.send(request)
+        self.assertEqual(os.read(fd, 258), pack(request))
+        os.write(fd, pack(response))
+        self.assertEqual(self.host.fetch(), response)
+
+
+class OpenAndClose(Case):
+    def test_one_opener_at_a_time(self):
+        fd = self.open()
+        with self.errno(errno.EBUSY):
+            self.open()
+        os.close(fd)
+        self.open()
+
+    def test_closing_keeps_the_request(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.close(fd)
+        self.assertEqual(os.read(self.open(), 258), pack(b"\x18\x01"))
+
+    def test_node_has_the_i2c_device_as_parent(self):
+        path = os.path.realpath("/sys/class/misc/ipmi-ssif-host")
+        self.assertIn("/0-1010/misc/", path)
+
+    def test_module_cannot_be_removed_under_an_open_file(self):
+        fd = self.open()
+        removed = rmmod()
+        self.assertNotEqual(removed.returncode, 0)
+        self.exchange(fd)
+
+
+class Read(Case):
+    def test_takes_one_request(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        self.assertEqual(os.read(fd, 4096), pack(b"\x18\x01"))
+        with self.errno(errno.EAGAIN):
+            os.read(fd, 4096)
+
+    def test_request_of_every_length(self):
+        fd = self.open()
+        for length in [*range(1, 70), 127, 128, 129, 222, 223, 224, 253, PAYLOAD_MAX]:
+            for with_pec in (False, True):
+                self.host.send(pattern(length), with_pec)
+                self.assertEqual(os.read(fd, 258), pack(pattern(length)))
+                os.write(fd, pack(pattern(length)))
+                self.assertEqual(self.host.fetch(with_pec), pattern(length))
+
+    def test_short_buffer_keeps_the_request(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01\x02")
+        for count in (0, 1, 4, 6):
+            with self.errno(errno.EINVAL):
+                os.read(fd, count)
+        self.assertEqual(os.read(fd, 7), pack(b"\x18\x01\x02"))
+
+    def test_d10_fault_keeps_the_request(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        libc = ctypes.CDLL(None, use_errno=True)
+        # Half of the message fits before the page that nobody may touch.
+        pages = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+        self.assertEqual(libc.mprotect(ctypes.c_void_p(start + mmap.PAGESIZE), mmap.PAGESIZE, 0), 0)
+        for address in (start + mmap.PAGESIZE, start + mmap.PAGESIZE - 4):
+            self.assertEqual(libc.read(fd, ctypes.c_void_p(address), 258), -1)
+            self.assertEqual(ctypes.get_errno(), errno.EFAULT)
+        self.assertEqual(os.read(fd, 258), pack(b"\x18\x01"))
+
+    def test_blocking_read_sleeps_until_a_request_comes(self):
+        sleeper = Sleeper(os.read, self.open(flags=0), 258)
+        self.host.send(b"\x18\x01")
+        self.assertEqual(sleeper.result(), pack(b"\x18\x01"))
+
+    def test_signal_ends_a_blocking_read(self):
+        fd = self.open(flags=0)
+        reader = subprocess.Popen(["cat"], stdin=fd, stdout=subprocess.DEVNULL)
+        time.sleep(0.2)
+        self.assertIsNone(reader.poll())
+        reader.terminate()
+        self.assertEqual(reader.wait(5), -signal.SIGTERM)
+
+
+class Write(Case):
+    def test_limits(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        for data in (
+            b"", b"\1\0\0",                                # no length
+            pack(b""),                                     # nothing
+            pack(b"", 1), pack(pattern(3), 4),             # less than it says
+            pack(pattern(255)), pack(pattern(10), 2**31),  # too much
+            pack(pattern(PAYLOAD_MAX)) + bytes(3),         # longer than the structure
+        ):
+            with self.errno(errno.EINVAL):
+                os.write(fd, data)
+        # None of that was the answer.
+        self.assertEqual(os.write(fd, pack(b"\x1c\x01\x00")), 7)
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+    def test_padding_is_tolerated(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        self.assertEqual(os.write(fd, pack(b"\x1c\x01\x00") + bytes(253)), 260)
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+    def test_needs_a_request(self):
+        fd = self.open()
+        with self.errno(errno.EINVAL):
+            os.write(fd, pack(b"\x1c\x01\x00"))
+        self.exchange(fd)
+        with self.errno(errno.EINVAL):
+            os.write(fd, pack(b"\x1c\x01\x00"))
+
+    def test_fault(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.assertEqual(libc.write(fd, ctypes.c_void_p(8), 7), -1)
+        self.assertEqual(ctypes.get_errno(), errno.EFAULT)
+        os.write(fd, pack(b"\x1c\x01\x00"))
+
+    def test_pending_response(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        with self.errno(errno.EAGAIN):
+            os.write(fd, pack(b"\x1c\x02\x00"))
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+    def test_blocking_write_sleeps_until_the_response_is_fetched(self):
+        fd = self.open(flags=0)
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        sleeper = Sleeper(os.write, fd, pack(b"\x1c\x02\x00"))
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+        # Its turn comes, but there is no request for it.
+        self.assertEqual(sleeper.result(), "EINVAL")
+
+    def test_unread_request_may_be_answered(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        with self.errno(errno.EAGAIN):
+            os.read(fd, 258)
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+
+class Poll(Case):
+    def test_follows_the_exchange(self):
+        fd = self.open()
+        self.assertEqual(self.poll(fd), 0)
+        self.host.send(b"\x18\x01")
+        self.assertEqual(self.poll(fd), select.POLLIN | select.POLLOUT)
+        os.read(fd, 258)
+        self.assertEqual(self.poll(fd), select.POLLOUT)
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        self.assertEqual(self.poll(fd), 0)
+        self.host.fetch()
+        self.assertEqual(self.poll(fd), 0)
+
+    def test_wakes_a_sleeping_poller(self):
+        fd = self.open()
+        sleeper = Sleeper(select.select, [fd], [], [], 5)
+        self.host.send(b"\x18\x01")
+        self.assertEqual(sleeper.result()[0], [fd])
+
+    def test_edge_triggered_epoll_gets_each_request(self):
+        fd = self.open()
+        epoll = select.epoll()
+        epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+        for _ in range(3):
+            self.assertEqual(epoll.poll(0.05), [])
+            self.host.send(b"\x18\x01")
+            self.assertEqual(epoll.poll(5), [(fd, select.EPOLLIN)])
+            os.read(fd, 258)
+            os.write(fd, pack(b"\x1c\x01\x00"))
+            self.host.fetch()
+        epoll.close()
+
+
+class Bus(Case):
+    def test_busy_while_a_request_waits(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        with self.errno(errno.EIO):
+            self.host.read_block(0x03)
+        with self.errno(errno.EIO):
+            self.host.send(b"\x18\x02")
+        self.assertEqual(os.read(fd, 258), pack(b"\x18\x01"))
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+    def test_next_request_replaces_a_response(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        self.exchange(fd, b"\x18\x02", b"\x1c\x02\x00")
+
+    def test_wrong_pec_is_dropped(self):
+        fd = self.open()
+        self.host.write([0x02, 1, 0x18, 0x00])
+        with self.errno(errno.EAGAIN):
+            os.read(fd, 258)
+        self.exchange(fd)
+
+    def test_d01_overlong_part_is_dropped(self):
+        fd = self.open()
+        for length in (34, 35, 36, 64, 255, 1000):
+            self.host.write(bytes([0x02, 32]) + pattern(length))
+            with self.errno(errno.EAGAIN):
+                os.read(fd, 258)
+        self.exchange(fd)
+
+    def test_d03_overlong_message_is_dropped(self):
+        fd = self.open()
+        self.host.send(pattern(255))
+        with self.errno(errno.EAGAIN):
+            os.read(fd, 258)
+        self.exchange(fd)
+
+    def test_d08_response_read_in_part_can_be_read_again(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00\x20"))
+        self.assertEqual(self.host.read_raw(0x03, 3), b"\x04\x1c\x01")
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00\x20")
+
+    def test_d09_next_block_before_the_first(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(pattern(100)))
+        with self.errno(errno.EIO):
+            self.host.read_block(0x09)
+        self.assertEqual(self.host.fetch(), pattern(100))
+
+
+class ResponseTimeout(Case):
+    PARAMETERS = ("response_timeout_ms=100",)
+
+    def test_late_response_is_refused(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.read(fd, 258)
+        time.sleep(0.3)
+        with self.errno(errno.EINVAL):
+            os.write(fd, pack(b"\x1c\x01\x00"))
+        # The host gets no answer, and may ask again.
+        with self.errno(errno.EIO):
+            self.host.read_block(0x03)
+        self.exchange(fd)
+
+    def test_unread_request_is_void(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        time.sleep(0.3)
+        self.assertEqual(self.poll(fd), 0)
+        with self.errno(errno.EAGAIN):
+            os.read(fd, 258)
+
+    def test_response_in_time_waits_for_the_host(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        time.sleep(0.3)
+        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+    def test_d13_expiry_is_for_its_own_request(self):
+        fd = self.open()
+        for _ in range(10):
+            self.exchange(fd)
+            time.sleep(0.06)
+            self.host.send(b"\x18\x01")
+            time.sleep(0.06)
+            os.read(fd, 258)
+            os.write(fd, pack(b"\x1c\x01\x00"))
+            self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
+
+
+class Parameters(unittest.TestCase):
+    def test_bounds_of_the_timeout(self):
+        for value in ("0", "9", "60001", "4294967295"):
+            loaded = insmod(f"response_timeout_ms={value}")
+            self.assertNotEqual(loaded.returncode, 0)
+            self.assertIn(f"response_timeout_ms={value} is not between 10 and 60000", dmesg())
+        for value in ("10", "60000"):
+            self.assertEqual(insmod(f"response_timeout_ms={value}").returncode, 0)
+            self.assertEqual(rmmod().returncode, 0)
+
+    def test_garbage(self):
+        for value in ("", "ten", "-1", "5000000000"):
+            self.assertNotEqual(insmod(f"response_timeout_ms={value}").returncode, 0)
+
+
+class Unbind(Case):
+    def test_d12_before_the_first_request(self):
+        self.unbind()
+        self.bind()
+
+    def test_d11_with_a_request_waiting(self):
+        for _ in range(20):
+            self.host.send(b"\x18\x01")
+            self.unbind()
+            self.bind()
+        # Longer than the timer would take.
+        time.sleep(0.7)
+
+    def test_d14_open_file_gets_enodev(self):
+        fd = self.open()
+        self.host.send(b"\x18\x01")
+        self.unbind()
+        self.assertFalse(os.path.exists(NODE))
+        with self.errno(errno.ENODEV):
+            os.read(fd, 258)
+        with self.errno(errno.ENODEV):
+            os.write(fd, pack(b"\x1c\x01\x00"))
+        self.assertEqual(self.poll(fd), select.POLLHUP | select.POLLERR)
+        with self.errno(errno.ENXIO):
+            self.host.send(b"\x18\x01")
+        self.bind()
+
+    def test_d14_new_node_works_while_an_old_file_is_open(self):
+        old = self.open()
+        self.unbind()
+        self.bind()
+        new = self.open()
+        self.exchange(new)
+        with self.errno(errno.ENODEV):
+            os.read(old, 258)
+        os.close(old)
+        # Closing the old one frees nothing of the new one.
+        self.exchange(new)
+        with self.errno(errno.EBUSY):
+            self.open()
+
+    def test_d15_sleeping_reader(self):
+        sleeper = Sleeper(os.read, self.open(flags=0), 258)
+        self.unbind()
+        self.assertEqual(sleeper.result(), "ENODEV")
+        self.bind()
+
+    def test_d15_sleeping_writer(self):
+        fd = self.open(flags=0)
+        self.host.send(b"\x18\x01")
+        os.write(fd, pack(b"\x1c\x01\x00"))
+        sleeper = Sleeper(os.write, fd, pack(b"\x1c\x01\x00"))
+        self.unbind()
+        self.assertEqual(sleeper.result(), "ENODEV")
+        self.bind()
+
+    def test_d15_sleeping_pollers(self):
+        fd = self.open()
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        epoll = select.epoll()
+        epoll.register(fd, select.EPOLLIN | select.EPOLLET)
+        sleepers = [Sleeper(poll.poll, 5000), Sleeper(epoll.poll, 5)]
+        self.unbind()
+        for sleeper in sleepers:
+            self.assertEqual(sleeper.result(), [(fd, select.POLLHUP | select.POLLERR)])
+        epoll.close()
+        self.bind()
+
+    def test_bind_again_at_once(self):
+        for _ in range(50):
+            self.unbind()
+            self.bind()
+        self.exchange(self.open())
+
+
+class Instances(Case):
+    def test_d16_later_instances_get_a_suffix(self):
+        self.new_device(0x1020)
+        self.addCleanup(self.delete_device, 0x1020)
+        second = i2c.Host(address=0x20)
+        self.addCleanup(second.close)
+        nodes = {name for name in os.listdir("/dev") if name.startswith("ipmi-ssif-host")}
+        self.assertEqual(nodes, {"ipmi-ssif-host", "ipmi-ssif-host-0-1020"})
+
+        # They are independent.
+        fd1, fd2 = self.open(), self.open(node=NODE + "-0-1020")
+        self.host.send(b"\x18\x01")
+        with self.errno(errno.EAGAIN):
+            os.read(fd2, 258)
+        second.send(b"\x18\x02")
+        self.assertEqual(os.read(fd2, 258), pack(b"\x18\x02"))
+        self.assertEqual(os.read(fd1, 258), pack(b"\x18\x01"))
+
+        # The first name is free again as soon as its owner is gone.
+        self.unbind()
+        self.assertNotIn("ipmi-ssif-host", os.listdir("/dev"))
+        self.bind()
+        self.assertIn("ipmi-ssif-host", os.listdir("/dev"))
+
+    # A device made without the target flag, as in-tree device trees have it (reg = <0x20>), has it
+    # once the driver was bound; i2c lists and deletes it as 0x1020 then.
+
+    def test_address_without_the_target_flag(self):
+        self.new_device(0x20)
+        self.addCleanup(self.delete_device, 0x1020)
+        second = i2c.Host(address=0x20)
+        self.addCleanup(second.close)
+        fd = self.open(node=NODE + "-0-0020")
+        second.send(b"\x18\x01")
+        self.assertEqual(os.read(fd, 258), pack(b"\x18\x01"))
+
+    def test_address_that_is_taken(self):
+        self.new_device(0x10)
+        self.addCleanup(self.delete_device, 0x1010)
+        self.assertFalse(os.path.exists("/sys/bus/i2c/devices/0-0010/driver"))
+        self.exchange(self.open())
+
+
+if __name__ == "__main__":
+    ktap.main()
