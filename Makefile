@@ -39,10 +39,10 @@ fmt-check:       ## say which Rust sources are not formatted
 	@. scripts/lib.sh; "$$RUSTFMT" --check $(sources)
 
 demo:            ## set up everything, and show a host's conversation with a BMC
-	@scripts/demo
+	@scripts/setup && scripts/demo
 
-test:            ## set up everything, and run all tests that need no special hardware
-	@scripts/test
+test:            ## set up everything, and run all tests that need no hardware (SUITES="...": some)
+	@scripts/setup && scripts/test $(SUITES)
 
 kunit:           ## run the KUnit suites on User-Mode Linux
 	@scripts/kunit

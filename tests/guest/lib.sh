@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
+# What is defined here is used by those who source it, with arguments or without.
+# shellcheck disable=SC2034,SC2119,SC2120
 #
 # What guest tests share: KTAP results, modules, i2c devices. Sourced by the tests.
 

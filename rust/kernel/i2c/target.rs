@@ -226,7 +226,9 @@ impl<T: Driver> Adapter<T> {
         unsafe { bindings::get_device(&raw mut (*raw).dev) };
         // SAFETY: The module is live, as it runs this; the reference is never put.
         #[cfg(CONFIG_MODULE_UNLOAD)]
-        unsafe { bindings::__module_get(this_module::<T::Module>().as_ptr()) };
+        unsafe {
+            bindings::__module_get(this_module::<T::Module>().as_ptr())
+        };
     }
 
     extern "C" fn deaf_callback(
