@@ -4,7 +4,7 @@
 # The demonstration, inside the guest: a host's conversation with a BMC through our driver. The
 # transcript is for people; every step must succeed all the same.
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC2119
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"
 exec >"$OUT/transcript" 2>&1
 

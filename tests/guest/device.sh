@@ -3,7 +3,7 @@
 #
 # The character device and its life, on a loopback adapter: see device.py.
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC2119
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"
 
 load_loopback || exit

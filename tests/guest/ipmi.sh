@@ -4,7 +4,7 @@
 # A whole conversation: ipmitool and the kernel's own ipmi_ssif as the host, our driver and a
 # simulated BMC as the other side, on one loopback adapter.
 
-# shellcheck source-path=SCRIPTDIR source=lib.sh disable=SC2119
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"
 
 plan 16
@@ -50,7 +50,7 @@ read_back() {
 	for offset in 0 34 68 102 136 170; do
 		at=$((256 + offset))
 		len=$((200 - offset < 34 ? 200 - offset : 34))
-		flat ipmi raw 0x0a 0x11 0 $((at % 256)) $((at / 256)) $len | sed 's/^[^ ]* //; s/$/ /'
+		flat ipmi raw 0x0a 0x11 0 $((at % 256)) $((at / 256)) "$len" | sed 's/^[^ ]* //; s/$/ /'
 	done
 }
 # shellcheck disable=SC2086 # words
@@ -63,12 +63,12 @@ echo_both_ways() {
 	echo=$!
 	status=0
 	for len in 30 31 32 33 61 62 63 200 245; do
-		data=$(hex $len $len)
+		data=$(hex "$len" "$len")
 		# shellcheck disable=SC2086 # words
 		expect "$(plain $data | sed 's/ $//')" flat ipmi raw 0x30 0x01 $data || status=1
 	done
-	kill $echo
-	wait $echo
+	kill "$echo"
+	wait "$echo"
 	start_bridge --pec
 	return $status
 }
@@ -90,8 +90,8 @@ unbind_during_commands() {
 	echo 0-1010 >"$driver/unbind" || return
 	sleep 0.5
 	echo 0-1010 >"$driver/bind" || return
-	kill $commands
-	wait $commands
+	kill "$commands"
+	wait "$commands"
 	return 0
 }
 check "unbind and bind during commands" unbind_during_commands
