@@ -187,6 +187,11 @@ impl i2c::Driver for Driver {
             }))
         })
     }
+
+    // Here and not by drop alone, since a controller that keeps the target makes the data stay.
+    fn unbind<'bound>(_client: &'bound i2c::I2cClient<device::Core<'_>>, this: Pin<&Ssif>) {
+        this.session.0.state.revoke();
+    }
 }
 
 impl target::Driver for Driver {

@@ -118,6 +118,13 @@ class Case(unittest.TestCase):
         poll.register(fd, select.POLLIN | select.POLLOUT)
         return dict(poll.poll(0)).get(fd, 0)
 
+    def setting(self, name, value, bus=0):
+        """Change a setting of the loopback adapter until the end of the test."""
+        path = f"/sys/kernel/debug/i2c_loopback/{bus}/{name}"
+        with open(path) as file:
+            self.addCleanup(write_file, path, file.read())
+        write_file(path, value)
+
     @contextlib.contextmanager
     def errno(self, number):
         with self.assertRaises(OSError) as caught:
@@ -357,7 +364,7 @@ class Bus(Case):
         fd = self.open()
         self.host.send(b"\x18\x01")
         os.write(fd, pack(pattern(100)))
-        with self.errno(errno.EIO):
+        with self.errno(errno.EPROTO):
             self.host.read_block(0x09)
         self.assertEqual(self.host.fetch(), pattern(100))
 
@@ -372,8 +379,8 @@ class ResponseTimeout(Case):
         time.sleep(0.3)
         with self.errno(errno.EINVAL):
             os.write(fd, pack(b"\x1c\x01\x00"))
-        # The host gets no answer, and may ask again.
-        with self.errno(errno.EIO):
+        # The host gets a length that is no length, and may ask again.
+        with self.errno(errno.EPROTO):
             self.host.read_block(0x03)
         self.exchange(fd)
 
@@ -493,6 +500,26 @@ class Unbind(Case):
             self.unbind()
             self.bind()
         self.exchange(self.open())
+
+
+class ZSticky(Case):
+    """A controller that does not let go of its target, and goes on to report events.
+
+    Nothing can be taken down after that: the module and its device stay.
+    """
+
+    def unload(self):
+        self.assertNotEqual(rmmod().returncode, 0)
+
+    def test_what_the_controller_uses_stays(self):
+        fd = self.open()
+        self.setting("sticky", "true")
+        self.unbind()
+        for _ in range(3):
+            with self.errno(errno.EIO):
+                self.host.send(b"\x18\x01")
+        with self.errno(errno.ENODEV):
+            os.read(fd, 258)
 
 
 class Instances(Case):

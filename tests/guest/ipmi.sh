@@ -13,22 +13,6 @@ ipmi() {
 	timeout 60 ipmitool -I open "$@"
 }
 
-# hex FIRST COUNT: COUNT bytes that differ from their neighbours, as 0x.. words.
-hex() {
-	awk -v first="$1" -v count="$2" \
-		'BEGIN { for (i = 0; i < count; i++) printf "0x%02x ", (first + 7 * i) % 256 }'
-}
-
-# plain WORDS...: 0x.. words as ipmitool prints what it got.
-plain() {
-	printf '%s ' "$@" | sed 's/0x//g'
-}
-
-# flat COMMAND...: its output on one line, single-spaced, without a space at either end.
-flat() {
-	"$@" | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
-}
-
 bring_up() {
 	load_loopback && load_target && add_target &&
 		start_bmc --pec && load_host && wait_for 10 test -e /dev/ipmi-ssif-host &&
@@ -54,23 +38,23 @@ read_back() {
 	done
 }
 # shellcheck disable=SC2086 # words
-check "responses in two blocks bring it back" expect "$(plain $data | sed 's/ $//')" flat read_back
+check "responses in two blocks bring it back" expect "$(plain $data)" flat read_back
 
 # The simulated BMC gives no more than 36 bytes at a time; an echo takes its place.
 echo_both_ways() {
 	stop_bridge
-	python3 "$guest/echo_bmc.py" >"$OUT/echo.log" 2>&1 &
+	python3 "$guest/tiny_bmc.py" >"$OUT/echo.log" 2>&1 &
 	echo=$!
 	status=0
 	for len in 30 31 32 33 61 62 63 200 245; do
 		data=$(hex "$len" "$len")
 		# shellcheck disable=SC2086 # words
-		expect "$(plain $data | sed 's/ $//')" flat ipmi raw 0x30 0x01 $data || status=1
+		expect "$(plain $data)" flat ipmi raw 0x30 0x01 $data || status=1
 	done
 	kill "$echo"
 	wait "$echo"
 	start_bridge --pec
-	return $status
+	return "$status"
 }
 check "messages of up to 247 bytes both ways" echo_both_ways
 

@@ -85,6 +85,22 @@ wait_for() {
 	done
 }
 
+# hex FIRST COUNT: COUNT bytes that differ from their neighbours, as 0x.. words.
+hex() {
+	awk -v first="$1" -v count="$2" \
+		'BEGIN { for (i = 0; i < count; i++) printf "0x%02x ", (first + 7 * i) % 256 }'
+}
+
+# plain WORDS...: 0x.. words as ipmitool prints what it got.
+plain() {
+	echo "$*" | sed 's/0x//g'
+}
+
+# flat COMMAND...: its output on one line, single-spaced, without a space at either end.
+flat() {
+	"$@" 2>&1 | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
+}
+
 # Modules: ours are in $MODULES, the kernel's own in $KERNEL.
 load_host() {
 	insmod "$KERNEL/drivers/char/ipmi/ipmi_msghandler.ko" &&
@@ -103,6 +119,7 @@ load_loopback() { # [PARAMETER...]
 # The BMC's side and the host's side of the bus, at address 10h.
 devices=/sys/bus/i2c/devices
 driver=/sys/bus/i2c/drivers/ipmi-ssif-host
+debugfs=/sys/kernel/debug/i2c_loopback
 
 add_target() { # [BUS [ADDRESS]]
 	echo ipmi-ssif-host "${2:-0x1010}" >"$devices/i2c-${1:-0}/new_device"

@@ -9,19 +9,39 @@
 //! - a read: `READ_REQUESTED` for the first byte, `READ_PROCESSED` for each further one;
 //! - no stop between the messages of a transfer, one `STOP` at its end.
 //!
-//! An error for `WRITE_REQUESTED` or `READ_REQUESTED` becomes a NACK, and the transfer fails with
-//! `EIO`; a transfer to nobody fails with `ENXIO`. Errors for other events are not looked at.
+//! What the target answers with an error is not acknowledged: the transfer fails with `EIO`, as soon
+//! as the controller would notice. A transfer to nobody fails with `ENXIO`.
+//!
+//! In debugfs there is a folder `i2c_loopback/N` for the bus N:
+//!
+//! - `controller`: whose habits to imitate, one of [`controller::CONTROLLERS`]; a change holds from the next
+//!   transfer on;
+//! - `sticky`: `true` makes the adapter refuse to let a target go, as controllers without power do.
 
 use kernel::{
     bindings,
+    debugfs,
+    fmt,
     interrupt::local_interrupt_disable,
+    new_mutex,
     prelude::*,
+    str::CString,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+    uaccess::UserSliceReader,
     ThisModule, //
 };
 
 #[path = "../../rust/kernel/i2c/adapter.rs"]
 #[expect(unreachable_pub, reason = "public in the kernel crate")]
 mod adapter;
+mod controller;
 
 use adapter::{
     Algorithm,
@@ -30,58 +50,145 @@ use adapter::{
     Message,
     Target, //
 };
+use controller::{
+    Choice,
+    Controller, //
+};
 
 /// How many adapters there may be.
 const ADAPTERS: core::ops::RangeInclusive<u32> = 1..=16;
 
-struct Loopback;
+const READ_REQUESTED: bindings::i2c_slave_event =
+    bindings::i2c_slave_event_I2C_SLAVE_READ_REQUESTED;
+const READ_PROCESSED: bindings::i2c_slave_event =
+    bindings::i2c_slave_event_I2C_SLAVE_READ_PROCESSED;
+const WRITE_REQUESTED: bindings::i2c_slave_event =
+    bindings::i2c_slave_event_I2C_SLAVE_WRITE_REQUESTED;
+const WRITE_RECEIVED: bindings::i2c_slave_event =
+    bindings::i2c_slave_event_I2C_SLAVE_WRITE_RECEIVED;
+const STOP: bindings::i2c_slave_event = bindings::i2c_slave_event_I2C_SLAVE_STOP;
 
-impl Loopback {
-    /// Moves the bytes of one message.
-    fn message(target: &Target<'_>, message: &mut Message) -> Result {
-        let event = |event, value: Option<&mut u8>| {
-            let irq = local_interrupt_disable();
-            target.event(&irq, event, value)
-        };
+/// What can be set at run time.
+#[pin_data]
+struct Settings {
+    #[pin]
+    controller: Mutex<Choice>,
+    sticky: Atomic<bool>,
+}
 
-        match message.direction() {
-            Direction::Write(bytes) => {
-                // The byte on the wire: address and direction.
-                let mut value = 0;
-                event(
-                    bindings::i2c_slave_event_I2C_SLAVE_WRITE_REQUESTED,
-                    Some(&mut value),
-                )
-                .map_err(|_| EIO)?;
-                for byte in bytes {
-                    let mut value = *byte;
-                    let _ = event(
-                        bindings::i2c_slave_event_I2C_SLAVE_WRITE_RECEIVED,
-                        Some(&mut value),
-                    );
-                }
+/// The debugfs file `controller`.
+struct ControllerFile(Arc<Settings>);
+
+impl fmt::Debug for ControllerFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.controller.lock().fmt(f)
+    }
+}
+
+impl debugfs::Reader for ControllerFile {
+    fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
+        self.0.controller.read_from_slice(reader)
+    }
+}
+
+/// The debugfs file `sticky`.
+struct StickyFile(Arc<Settings>);
+
+impl fmt::Debug for StickyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.sticky.load(Relaxed).fmt(f)
+    }
+}
+
+impl debugfs::Reader for StickyFile {
+    fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
+        self.0.sticky.read_from_slice(reader)
+    }
+}
+
+/// A target, and the controller that talks to it.
+struct Link<'a> {
+    controller: &'static Controller,
+    target: Target<'a>,
+}
+
+impl Link<'_> {
+    /// Reports an event, with a byte to or from the target.
+    fn event(&self, event: bindings::i2c_slave_event, byte: &mut u8) -> Result {
+        let null = event == WRITE_REQUESTED && self.controller.null_at_request
+            || event == STOP && self.controller.null_at_stop;
+        let irq = local_interrupt_disable();
+
+        self.target.event(&irq, event, (!null).then_some(byte))
+    }
+
+    /// Asks for a byte.
+    fn byte(&self, event: bindings::i2c_slave_event) -> u8 {
+        let mut byte = 0;
+        let _ = self.event(event, &mut byte);
+        byte
+    }
+
+    fn stop(&self) {
+        let _ = self.event(STOP, &mut 0);
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result {
+        let mut nack = None;
+        for _ in 0..if self.controller.address_twice { 2 } else { 1 } {
+            if self.event(WRITE_REQUESTED, &mut 0).is_err() {
+                nack = self.controller.nack_after_request;
             }
-            Direction::Read(mut reader) => {
-                let mut value = 0;
-                event(
-                    bindings::i2c_slave_event_I2C_SLAVE_READ_REQUESTED,
-                    Some(&mut value),
-                )
-                .map_err(|_| EIO)?;
-                reader.push(value)?;
-                while reader.wants_more() {
-                    let mut value = 0;
-                    let _ = event(
-                        bindings::i2c_slave_event_I2C_SLAVE_READ_PROCESSED,
-                        Some(&mut value),
-                    );
-                    reader.push(value)?;
-                }
+        }
+
+        for (index, byte) in bytes.iter().enumerate() {
+            if self.event(WRITE_RECEIVED, &mut byte.clone()).is_err() && nack.is_none() {
+                nack = self
+                    .controller
+                    .nack_after_byte
+                    .map(|late| index.saturating_add(late));
+            }
+            if nack.is_some_and(|nack| nack <= index) {
+                return Err(EIO);
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&self, reader: &mut adapter::Reader<'_>) -> Result {
+        if !self.controller.reads {
+            return Err(EIO);
+        }
+
+        let mut event = READ_REQUESTED;
+        while reader.wants_more() {
+            // What the host does not take of a burst is lost.
+            for _ in 0..self.controller.burst {
+                reader.push(self.byte(event))?;
+                event = READ_PROCESSED;
+            }
+        }
+        if self.controller.one_too_many {
+            self.byte(event);
+        }
+        Ok(())
+    }
+
+    fn transfer(&self, messages: &mut [Message]) -> Result {
+        for (index, message) in messages.iter_mut().enumerate() {
+            if index > 0 && self.controller.stop_at_repeated_start {
+                self.stop();
+            }
+            match message.direction() {
+                Direction::Write(bytes) => self.write(bytes)?,
+                Direction::Read(mut reader) => self.read(&mut reader)?,
             }
         }
         Ok(())
     }
 }
+
+struct Loopback(Arc<Settings>);
 
 impl Algorithm for Loopback {
     const NAME: &'static CStr = c"loopback";
@@ -92,24 +199,47 @@ impl Algorithm for Loopback {
         let Some(address) = messages.first().map(Message::address) else {
             return Ok(());
         };
-        let target = bus.target(address).ok_or(ENXIO)?;
+        let link = Link {
+            controller: self.0.controller.lock().0,
+            target: bus.target(address).ok_or(ENXIO)?,
+        };
 
-        let result = messages
-            .iter_mut()
-            .try_for_each(|message| Self::message(&target, message));
-
-        let mut value = 0;
-        let irq = local_interrupt_disable();
-        let _ = target.event(
-            &irq,
-            bindings::i2c_slave_event_I2C_SLAVE_STOP,
-            Some(&mut value),
-        );
+        let result = link.transfer(messages);
+        link.stop();
+        if link.controller.stop_twice {
+            link.stop();
+        }
         result
+    }
+
+    fn release_target(&self) -> Result {
+        if self.0.sticky.load(Relaxed) {
+            return Err(EBUSY);
+        }
+        Ok(())
+    }
+}
+
+/// The debugfs files of an adapter.
+#[pin_data]
+struct Files {
+    #[pin]
+    controller: debugfs::File<ControllerFile>,
+    #[pin]
+    sticky: debugfs::File<StickyFile>,
+}
+
+impl Files {
+    fn new<'a>(dir: &'a debugfs::Dir, settings: Arc<Settings>) -> impl PinInit<Self, Error> + 'a {
+        try_pin_init!(Self {
+            controller <- dir.read_write_file(c"controller", ControllerFile(settings.clone())),
+            sticky <- dir.read_write_file(c"sticky", StickyFile(settings)),
+        })
     }
 }
 
 struct I2cLoopback {
+    _files: KVec<Pin<KBox<Files>>>,
     _adapters: KVec<Pin<KBox<adapter::Registration<Loopback>>>>,
 }
 
@@ -125,12 +255,30 @@ impl kernel::Module for I2cLoopback {
             return Err(EINVAL);
         }
 
+        let root = debugfs::Dir::new(c"i2c_loopback");
+        let mut files = KVec::new();
         let mut adapters = KVec::new();
         for _ in 0..count {
-            let adapter = adapter::Registration::register(Loopback, module);
-            adapters.push(KBox::pin_init(adapter, GFP_KERNEL)?, GFP_KERNEL)?;
+            let settings = Arc::pin_init(
+                pin_init!(Settings {
+                    controller <- new_mutex!(Choice::default()),
+                    sticky: Atomic::new(false),
+                }),
+                GFP_KERNEL,
+            )?;
+            let adapter = KBox::pin_init(
+                adapter::Registration::register(Loopback(settings.clone()), module),
+                GFP_KERNEL,
+            )?;
+            let dir = root.subdir(&CString::try_from_fmt(fmt!("{}", adapter.number()))?);
+            files.push(
+                KBox::pin_init(Files::new(&dir, settings), GFP_KERNEL)?,
+                GFP_KERNEL,
+            )?;
+            adapters.push(adapter, GFP_KERNEL)?;
         }
         Ok(Self {
+            _files: files,
             _adapters: adapters,
         })
     }

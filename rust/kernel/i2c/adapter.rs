@@ -9,7 +9,7 @@
 
 use core::{
     marker::PhantomData,
-    ptr::NonNull,
+    ptr,
     slice, //
 };
 use kernel::{
@@ -18,10 +18,14 @@ use kernel::{
         from_result,
         to_result, //
     },
+    i2c::I2cClient,
     interrupt::LocalInterruptDisabled,
     new_mutex,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
     types::Opaque,
     ThisModule, //
 };
@@ -41,11 +45,16 @@ pub trait Algorithm: Send + Sync + 'static {
     ///
     /// The bus is locked: there is no other transfer, and no target comes or goes.
     fn transfer(&self, bus: &Bus<'_>, messages: &mut [Message]) -> Result;
+
+    /// Lets go of a target; the bus is locked. A controller that cannot returns an error.
+    fn release_target(&self) -> Result {
+        Ok(())
+    }
 }
 
 /// The bus during a transfer.
 pub struct Bus<'a> {
-    targets: &'a [TargetPtr],
+    targets: &'a [ARef<I2cClient>],
 }
 
 impl<'a> Bus<'a> {
@@ -53,13 +62,22 @@ impl<'a> Bus<'a> {
     pub fn target(&self, address: u16) -> Option<Target<'a>> {
         self.targets
             .iter()
-            // SAFETY: By the invariants of `TargetPtr`, the client is valid.
-            .find(|target| unsafe { target.0.as_ref() }.addr == address)
-            .map(|target| Target {
-                client: target.0,
+            .map(as_raw)
+            // SAFETY: `as_raw` points to a valid client.
+            .find(|client| unsafe { (**client).addr } == address)
+            // INVARIANT: `targets` are registered, and `'a` is at most as long as the lock is held
+            // that reg_target and unreg_target take.
+            .map(|client| Target {
+                client,
                 _bus: PhantomData,
             })
     }
+}
+
+/// The client as C knows it.
+fn as_raw(client: &ARef<I2cClient>) -> *mut bindings::i2c_client {
+    // CAST: `I2cClient` is a transparent wrapper.
+    ptr::from_ref::<I2cClient>(client).cast_mut().cast()
 }
 
 /// A client that takes events.
@@ -68,7 +86,7 @@ impl<'a> Bus<'a> {
 ///
 /// `client` is registered as a target, and remains so for `'a`.
 pub struct Target<'a> {
-    client: NonNull<bindings::i2c_client>,
+    client: *mut bindings::i2c_client,
     _bus: PhantomData<&'a ()>,
 }
 
@@ -83,9 +101,9 @@ impl Target<'_> {
         event: bindings::i2c_slave_event,
         value: Option<&mut u8>,
     ) -> Result {
-        let value = value.map_or(core::ptr::null_mut(), core::ptr::from_mut);
+        let value = value.map_or(ptr::null_mut(), ptr::from_mut);
         // SAFETY: By the type invariants, the client is a target; `value` is null or valid.
-        to_result(unsafe { bindings::i2c_slave_event(self.client.as_ptr(), event, value) })
+        to_result(unsafe { bindings::i2c_slave_event(self.client, event, value) })
     }
 }
 
@@ -171,16 +189,6 @@ impl Reader<'_> {
     }
 }
 
-/// A client that is registered as a target.
-///
-/// # Invariants
-///
-/// The client is valid: the i2c core unregisters a target before it lets the client go.
-struct TargetPtr(NonNull<bindings::i2c_client>);
-
-// SAFETY: Clients may be used from any thread.
-unsafe impl Send for TargetPtr {}
-
 /// The registration of an adapter. Dropping it removes the adapter and all clients on it.
 ///
 /// # Invariants
@@ -191,7 +199,7 @@ pub struct Registration<A: Algorithm> {
     #[pin]
     adapter: Opaque<bindings::i2c_adapter>,
     #[pin]
-    targets: Mutex<KVec<TargetPtr>>,
+    targets: Mutex<KVec<ARef<I2cClient>>>,
     algorithm: A,
 }
 
@@ -245,6 +253,12 @@ impl<A: Algorithm> Registration<A> {
         })
     }
 
+    /// The number of the bus.
+    pub fn number(&self) -> i32 {
+        // SAFETY: By the type invariants, the adapter is registered, so that its number is set.
+        unsafe { (*self.adapter.get()).nr }
+    }
+
     /// # Safety
     ///
     /// `adapter` must be embedded in a `Self` and registered.
@@ -293,9 +307,9 @@ impl<A: Algorithm> Registration<A> {
             if (Bus { targets: &targets }).target(client.addr).is_some() {
                 return Err(EBUSY);
             }
-            // INVARIANT: Removed by `unreg_target_callback`, which the core calls before it lets the
-            // client go.
-            targets.push(TargetPtr(client.into()), GFP_KERNEL)?;
+            // SAFETY: The client is valid; `I2cClient` is a transparent wrapper.
+            let client: &I2cClient = unsafe { &*ptr::from_mut(client).cast() };
+            targets.push(client.into(), GFP_KERNEL)?;
             Ok(0)
         })
     }
@@ -307,10 +321,13 @@ impl<A: Algorithm> Registration<A> {
         // SAFETY: As for `reg_target_callback`.
         let this = unsafe { Self::from_raw((*client).adapter) };
 
-        this.targets
-            .lock()
-            .retain(|target| target.0.as_ptr() != client);
-        0
+        let mut targets = this.targets.lock();
+
+        from_result(|| {
+            this.algorithm.release_target()?;
+            targets.retain(|target| as_raw(target) != client);
+            Ok(0)
+        })
     }
 }
 

@@ -19,7 +19,6 @@ use kernel::{
     bindings,
     device::{
         self,
-        BoundInternal,
         CoreInternal, //
     },
     device_id::RawDeviceIdIndex,
@@ -34,8 +33,10 @@ use kernel::{
     },
     module::this_module,
     prelude::*,
-    sync::rcu::synchronize_rcu,
-    types::Opaque,
+    types::{
+        ForeignOwnable,
+        Opaque, //
+    },
     ModuleMetadata,
     ThisModule, //
 };
@@ -158,12 +159,14 @@ impl<T: Driver> Adapter<T> {
         // The controller waits for an event that is under way. From here on there are none.
         //
         // SAFETY: A client is only removed after a successful probe, which registered it.
-        if unsafe { bindings::i2c_slave_unregister(raw) } != 0 {
-            Self::disarm(raw);
-        }
+        let released = to_result(unsafe { bindings::i2c_slave_unregister(raw) });
 
         // SAFETY: As above, the probe was successful, so that the data is set, and of this type.
         T::unbind(client, unsafe { client.as_ref().drvdata_borrow() });
+
+        if released.is_err() {
+            Self::leak(raw);
+        }
     }
 
     extern "C" fn shutdown_callback(raw: *mut bindings::i2c_client) {
@@ -183,11 +186,15 @@ impl<T: Driver> Adapter<T> {
         event: bindings::i2c_slave_event,
         val: *mut u8,
     ) -> c_int {
-        // SAFETY: The client is registered as a target, so it is valid and bound.
-        let client = unsafe { &*raw.cast::<I2cClient<BoundInternal>>() };
-        // SAFETY: The data was set before the client was registered as a target, and remains set
-        // until after it was unregistered.
-        let data = unsafe { AsRef::<device::Device<_>>::as_ref(client).drvdata_borrow() };
+        // SAFETY: The client is registered as a target, so that it is valid.
+        let data = unsafe { ptr::read_volatile(&raw const (*raw).dev.driver_data) };
+        if data.is_null() {
+            // Left over from a driver that had to be leaked.
+            return ENODEV.to_errno();
+        }
+        // SAFETY: The data was set before the client was registered as a target, and remains what
+        // it is until after it was unregistered, or for ever.
+        let data = unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) };
 
         // SAFETY: The controller passes null or a byte that is this callback's until it returns.
         let val = unsafe { val.as_mut() };
@@ -213,17 +220,19 @@ impl<T: Driver> Adapter<T> {
     }
 
     /// Makes a controller harmless that would not let go of its target, for want of power for
-    /// example. It may report events for as long as it exists, so the client and the code that it
-    /// calls stay for ever.
+    /// example. It may be in the middle of an event, and report more for as long as it exists, so
+    /// the client, the data and the code that it uses stay for ever.
     #[cold]
-    fn disarm(raw: *mut bindings::i2c_client) {
+    fn leak(raw: *mut bindings::i2c_client) {
         // SAFETY: The client is valid. A controller that reads this at the same time gets the old
-        // callback or the new one; both may still be called.
+        // callback or the new one; both may be called.
         unsafe { ptr::write_volatile(&raw mut (*raw).slave_cb, Some(Self::deaf_callback)) };
-        // Events come from atomic context: none is still in the old callback after this.
-        synchronize_rcu();
-        // SAFETY: The client is valid, and so is its device; the reference is never put.
-        unsafe { bindings::get_device(&raw mut (*raw).dev) };
+        // SAFETY: The client is valid, and so is its device; the reference is never put. The data
+        // stays where it is when the driver core does not find it.
+        unsafe {
+            bindings::get_device(&raw mut (*raw).dev);
+            bindings::dev_set_drvdata(&raw mut (*raw).dev, ptr::null_mut());
+        }
         // SAFETY: The module is live, as it runs this; the reference is never put.
         #[cfg(CONFIG_MODULE_UNLOAD)]
         unsafe {

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What must come of the events so far: an independent, slow and simple model of an SSIF target.
+//!
+//! It keeps the raw bytes of the write under way and judges them when the write ends, by the rules
+//! of IPMI 2.0, section 12; a response is cut into blocks at once. It shares nothing with the
+//! machine but the types of its answers.
+
+use crate::machine::{Change, Refusal, RespondError};
+
+/// The first byte of a write on the wire, for the 7-bit address 10h.
+pub(crate) const WIRE_ADDRESS: u8 = 0x20;
+
+const LONGEST_MESSAGE: usize = 254;
+const LONGEST_PART: usize = 32;
+
+/// Whether a further part that is broken off by the next address voids the message so far. If not,
+/// the message goes on as if the part had never been begun.
+const UNFINISHED_PART_VOIDS_MESSAGE: bool = false;
+
+/// CRC-8 with the polynomial x^8 + x^2 + x + 1, bit by bit.
+pub(crate) const fn crc8(mut crc: u8, bytes: &[u8]) -> u8 {
+    let mut index = 0;
+    while index < bytes.len() {
+        crc ^= bytes[index];
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc << 1) ^ if crc & 0x80 != 0 { 0x07 } else { 0 };
+            bit += 1;
+        }
+        index += 1;
+    }
+    crc
+}
+
+// The check value of CRC-8/SMBUS.
+const _: () = assert!(crc8(0, b"123456789") == 0xf4);
+
+/// The packet error code of a write of `bytes`, from the command on.
+pub(crate) fn write_pec(bytes: &[u8]) -> u8 {
+    crc8(crc8(0, &[WIRE_ADDRESS]), bytes)
+}
+
+type Answer = Result<(), Refusal>;
+
+/// The message from the host.
+pub(crate) struct Request {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) unread: bool,
+    /// How many requests came before.
+    pub(crate) serial: usize,
+}
+
+/// The message to the host.
+pub(crate) struct Response {
+    /// The data of each block, and the command that asks for it.
+    blocks: Vec<(u8, Vec<u8>)>,
+    /// How many of them the host has.
+    pub(crate) fetched: usize,
+}
+
+/// A block that the host is reading.
+struct Reading {
+    number: usize,
+    /// Data, and perhaps the packet error code.
+    bytes: Vec<u8>,
+    len: usize,
+    handed_out: usize,
+}
+
+/// How a write ends.
+#[derive(PartialEq)]
+enum End {
+    Stop,
+    /// The host reads.
+    Read,
+    /// The host addresses us again, or does what makes no sense.
+    Other,
+}
+
+#[derive(Default)]
+pub(crate) struct Model {
+    /// What the host wrote behind its address; none if there was no address, or it was refused.
+    write: Option<Vec<u8>>,
+    /// The command of a read whose write has ended.
+    command: Option<u8>,
+    reading: Option<Reading>,
+    /// The parts since the last valid start.
+    parts: Option<Vec<u8>>,
+    /// Whether the last part of the request had a packet error code.
+    pec: bool,
+    pub(crate) request: Option<Request>,
+    pub(crate) response: Option<Response>,
+    pub(crate) delivered: usize,
+}
+
+impl Model {
+    // The bus.
+
+    pub(crate) fn write_requested(&mut self) -> (Change, Answer) {
+        self.end_write(End::Other);
+        let change = self.end_read();
+        self.command = None;
+        self.write = self.request.is_none().then(Vec::new);
+        (change, self.busy())
+    }
+
+    pub(crate) fn write_received(&mut self, byte: u8) -> (Change, Answer) {
+        let mut change = Change::None;
+        match &mut self.write {
+            Some(bytes) => {
+                bytes.push(byte);
+                // A host that begins a request has no more use for the response.
+                if matches!(bytes[..], [0x02 | 0x06]) {
+                    self.parts = None;
+                    if self.response.take().is_some() {
+                        change = Change::ResponseGone;
+                    }
+                }
+            }
+            None => {
+                self.reading = None;
+                self.command = None;
+            }
+        }
+        (change, self.busy())
+    }
+
+    pub(crate) fn read_requested(&mut self) -> (u8, Answer) {
+        self.end_write(End::Read);
+        self.reading = None;
+        let command = self.command.take();
+        self.busy().map_or_else(
+            |busy| (0, Err(busy)),
+            |()| match command {
+                Some(command) => match self.begin_read(command) {
+                    Some(len) => (len, Ok(())),
+                    None => (0, Err(Refusal::NoResponse)),
+                },
+                None => (0, Ok(())),
+            },
+        )
+    }
+
+    pub(crate) fn read_processed(&mut self) -> (u8, Answer) {
+        self.end_write(End::Other);
+        self.command = None;
+        let byte = match &mut self.reading {
+            Some(reading) => {
+                let byte = reading.bytes.get(reading.handed_out).copied();
+                reading.handed_out += 1;
+                byte.unwrap_or(0)
+            }
+            None => 0,
+        };
+        (byte, self.busy())
+    }
+
+    pub(crate) fn stop(&mut self) -> (Change, Answer) {
+        let before = self.delivered;
+        self.end_write(End::Stop);
+        let change = if self.delivered != before {
+            Change::Requested
+        } else {
+            self.end_read()
+        };
+        (change, self.busy())
+    }
+
+    // The BMC.
+
+    pub(crate) fn take_request(&mut self) -> Option<(usize, Vec<u8>)> {
+        let request = self.request.as_mut().filter(|request| request.unread)?;
+        request.unread = false;
+        Some((request.serial, request.bytes.clone()))
+    }
+
+    pub(crate) fn put_back(&mut self, serial: usize) -> bool {
+        match &mut self.request {
+            Some(request) if request.serial == serial && !request.unread => {
+                request.unread = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn respond(&mut self, bytes: &[u8]) -> Result<(), RespondError> {
+        if self.response.is_some() {
+            return Err(RespondError::Pending);
+        }
+        if self.request.is_none() {
+            return Err(RespondError::NoRequest);
+        }
+        if bytes.is_empty() || bytes.len() > LONGEST_MESSAGE {
+            return Err(RespondError::Length);
+        }
+        self.request = None;
+        self.response = Some(Response {
+            blocks: blocks(bytes),
+            fetched: 0,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn expire(&mut self) -> bool {
+        self.request.take().is_some()
+    }
+
+    // What the player and the invariants want to know.
+
+    /// The request that nobody took.
+    pub(crate) fn unread(&self) -> Option<&[u8]> {
+        self.request
+            .as_ref()
+            .filter(|request| request.unread)
+            .map(|request| &request.bytes[..])
+    }
+
+    /// What the host wrote behind its address, if that counts.
+    pub(crate) fn written(&self) -> &[u8] {
+        self.write.as_deref().unwrap_or(&[])
+    }
+
+    /// Whether parts came that want more.
+    pub(crate) fn is_assembling(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    /// The number of the block that the host reads, and whether it has its data.
+    pub(crate) fn reads_block(&self) -> Option<(usize, bool)> {
+        self.reading
+            .as_ref()
+            .map(|reading| (reading.number, reading.handed_out >= reading.len))
+    }
+
+    /// Whether the host protects its messages.
+    pub(crate) fn has_pec(&self) -> bool {
+        self.pec
+    }
+
+    // The rules.
+
+    fn busy(&self) -> Answer {
+        match self.request {
+            Some(_) => Err(Refusal::Busy),
+            None => Ok(()),
+        }
+    }
+
+    /// A write has ended, if one was under way: judges what was written.
+    fn end_write(&mut self, end: End) {
+        let Some(bytes) = self.write.take() else {
+            return;
+        };
+        match (&bytes[..], end) {
+            // Just an address.
+            ([], _) => {}
+            // A read has to follow.
+            ([0x03 | 0x09], End::Other) => {}
+            ([command @ (0x03 | 0x09)], End::Stop | End::Read) => self.command = Some(*command),
+            // A part of a request.
+            ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Stop) => self.end_part(&bytes),
+            ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Other) => {
+                if UNFINISHED_PART_VOIDS_MESSAGE {
+                    self.parts = None;
+                }
+            }
+            // No command of ours, data behind a read command, or a read where none belongs.
+            _ => self.parts = None,
+        }
+    }
+
+    /// A part of a request has come, from its command on.
+    fn end_part(&mut self, bytes: &[u8]) {
+        let parts = self.parts.take();
+        let Some((data, pec)) = valid_part(bytes) else {
+            return;
+        };
+        let (mut message, whole) = match (bytes[0], data.len(), parts) {
+            (0x02, 1.., _) => (Vec::new(), true),
+            (0x06, LONGEST_PART, _) => (Vec::new(), false),
+            // Some hosts end with a short middle part.
+            (0x07, len, Some(parts)) => (parts, len < LONGEST_PART),
+            (0x08, _, Some(parts)) => (parts, true),
+            _ => return,
+        };
+        message.extend(data);
+        if message.len() > LONGEST_MESSAGE {
+            return;
+        }
+
+        self.pec = pec;
+        if whole {
+            self.request = Some(Request {
+                bytes: message,
+                unread: true,
+                serial: self.delivered,
+            });
+            self.delivered += 1;
+        } else {
+            self.parts = Some(message);
+        }
+    }
+
+    /// The host asks for a block. Returns its length, if it can be had.
+    fn begin_read(&mut self, command: u8) -> Option<u8> {
+        let response = self.response.as_ref()?;
+        // The first block may be asked for at any time, others in their order.
+        let number = match command {
+            0x03 => 0,
+            _ => Some(response.fetched).filter(|fetched| *fetched > 0)?,
+        };
+        let (_, data) = &response.blocks[number];
+        let len = data.len();
+
+        let mut bytes = data.clone();
+        if self.pec {
+            let header = [WIRE_ADDRESS, command, WIRE_ADDRESS | 1, len as u8];
+            bytes.push(crc8(crc8(0, &header), data));
+        }
+        self.reading = Some(Reading {
+            number,
+            bytes,
+            len,
+            handed_out: 0,
+        });
+        Some(len as u8)
+    }
+
+    /// A read has ended, if one was under way: a block of which all data went out is fetched.
+    fn end_read(&mut self) -> Change {
+        let Some(reading) = self.reading.take() else {
+            return Change::None;
+        };
+        let response = self.response.as_mut().expect("somebody reads it");
+        if reading.handed_out >= reading.len {
+            response.fetched = reading.number + 1;
+            if response.fetched == response.blocks.len() {
+                self.response = None;
+                return Change::ResponseGone;
+            }
+        }
+        Change::None
+    }
+}
+
+/// The data of a well-formed part, and whether a packet error code protects it.
+fn valid_part(bytes: &[u8]) -> Option<(&[u8], bool)> {
+    let [_command, len, rest @ ..] = bytes else {
+        return None;
+    };
+    let len = usize::from(*len);
+    if len > LONGEST_PART {
+        return None;
+    }
+    if rest.len() == len {
+        return Some((rest, false));
+    }
+    if rest.len() == len + 1 && rest[len] == write_pec(&bytes[..2 + len]) {
+        return Some((&rest[..len], true));
+    }
+    None
+}
+
+/// Cuts a response into what the host reads.
+fn blocks(message: &[u8]) -> Vec<(u8, Vec<u8>)> {
+    if message.len() <= LONGEST_PART {
+        return vec![(0x03, message.to_vec())];
+    }
+    let (first, others) = message.split_at(30);
+    let mut blocks = vec![(0x03, [&[0x00, 0x01], first].concat())];
+    let mut others = others.chunks(31).peekable();
+    let mut number = 0;
+    while let Some(data) = others.next() {
+        let number_or_last = if others.peek().is_some() { number } else { 0xff };
+        blocks.push((0x09, [&[number_or_last], data].concat()));
+        number += 1;
+    }
+    blocks
+}
