@@ -7,6 +7,7 @@
 //!
 //! - `protocol` and `machine` are pure logic: wire formats, and the states between them;
 //! - `channel` is the character device, and joins it to bus events and the response timer;
+//! - `debugfs` shows its state and counters;
 //! - this file binds all that to an i2c client, in `Ssif`.
 
 #![expect(
@@ -57,6 +58,8 @@ mod timer;
 
 #[path = "ssif_bmc/channel.rs"]
 mod channel;
+#[path = "ssif_bmc/debugfs.rs"]
+mod debugfs;
 #[path = "ssif_bmc/machine.rs"]
 mod machine;
 #[path = "ssif_bmc/protocol.rs"]
@@ -134,7 +137,8 @@ impl Drop for Session {
 ///
 /// 1. the conversation is revoked, and sleepers are woken;
 /// 2. the timer is shut down, and a running callback waited for;
-/// 3. the device node is removed, and its name freed.
+/// 3. the device node is removed, and its name freed;
+/// 4. the debugfs files are removed.
 ///
 /// What is left then is the [`Channel`], as long as a file is open.
 #[pin_data]
@@ -145,6 +149,9 @@ struct Ssif {
     #[pin]
     _node: miscdevice::Registration<Channel>,
     _name: NodeName,
+    #[pin]
+    _status: kernel::debugfs::File<debugfs::Status>,
+    _debugfs: kernel::debugfs::Dir,
 }
 
 struct Driver;
@@ -171,6 +178,8 @@ impl i2c::Driver for Driver {
                 Arc::pin_init(Channel::new(address, msecs_to_jiffies(timeout)), GFP_KERNEL)?;
             let name = NodeName::choose();
             let node_name = name.render(dev)?;
+            let debugfs =
+                kernel::debugfs::Dir::new(&CString::try_from_fmt(fmt!("ssif_bmc-{}", dev.name()))?);
 
             Ok(try_pin_init!(Ssif {
                 session: Session(channel.clone()),
@@ -179,6 +188,8 @@ impl i2c::Driver for Driver {
                     c"ssif_bmc_response",
                     static_lock_class!(),
                 ),
+                _status <- debugfs.read_only_file(c"status", debugfs::Status(channel.clone())),
+                _debugfs: debugfs.clone(),
                 _node <- miscdevice::Registration::register(channel, node_name, dev),
                 _: {
                     dev_info!(dev, "response timeout {timeout} ms\n");

@@ -78,7 +78,7 @@ pub(crate) struct State {
     pub(crate) machine: Machine<KernelPec>,
     /// When the request that awaits its response will be void.
     deadline: Jiffies,
-    open: bool,
+    pub(crate) open: bool,
 }
 
 /// The conversation between one host and the daemon.

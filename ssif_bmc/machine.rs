@@ -27,9 +27,11 @@ use super::protocol::{
     Command,
     Message,
     Part,
+    PartError,
     Pec,
     Progress,
-    TooLong, //
+    TooLong,
+    BLOCK_MAX, //
 };
 use core::marker::PhantomData;
 
@@ -62,6 +64,79 @@ pub(crate) enum RespondError {
     NoRequest,
     /// The response is empty or longer than a message.
     Length,
+}
+
+/// Why bytes of the host were dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Abort {
+    /// A command that is none of SSIF's, or bytes behind one that takes none.
+    Command,
+    /// A part that is out of place, or a read of the next block before the first.
+    Sequence,
+    /// A part with more bytes than a block and its PEC.
+    Overlong,
+    /// A part whose number of bytes is not what its length byte says, or not allowed.
+    Length,
+    /// A part with a wrong packet error code.
+    Pec,
+    /// A message of more than 254 bytes.
+    Message,
+    /// A read that broke off a write.
+    Interrupted,
+}
+
+impl From<PartError> for Abort {
+    fn from(error: PartError) -> Self {
+        match error {
+            PartError::Overlong => Self::Overlong,
+            PartError::Length => Self::Length,
+            PartError::Pec => Self::Pec,
+        }
+    }
+}
+
+/// How often what happened, since the machine exists. The counters wrap around.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Requests that arrived.
+    pub(crate) requests: u32,
+    /// Responses that the host fetched wholly.
+    pub(crate) responses: u32,
+    /// Responses that the next request displaced.
+    pub(crate) displaced: u32,
+    /// Requests that nobody answered in time.
+    pub(crate) timeouts: u32,
+    /// Transactions that were ignored because a request awaited its response.
+    pub(crate) busy: u32,
+    /// What was dropped, by [`Abort`].
+    pub(crate) commands: u32,
+    pub(crate) sequence: u32,
+    pub(crate) overlong: u32,
+    pub(crate) length: u32,
+    pub(crate) pec: u32,
+    pub(crate) message: u32,
+    pub(crate) interrupted: u32,
+    /// The latest of these.
+    pub(crate) last_abort: Option<Abort>,
+}
+
+impl Counters {
+    fn aborted(&mut self, why: Abort) {
+        count(match why {
+            Abort::Command => &mut self.commands,
+            Abort::Sequence => &mut self.sequence,
+            Abort::Overlong => &mut self.overlong,
+            Abort::Length => &mut self.length,
+            Abort::Pec => &mut self.pec,
+            Abort::Message => &mut self.message,
+            Abort::Interrupted => &mut self.interrupted,
+        });
+        self.last_abort = Some(why);
+    }
+}
+
+fn count(counter: &mut u32) {
+    *counter = counter.wrapping_add(1);
 }
 
 /// Names one delivered request, so that a reader can return just the one that it took.
@@ -106,6 +181,7 @@ pub(crate) struct Machine<P> {
     /// Whether a first part came, so that further parts belong to something.
     assembling: bool,
     delivered: Ticket,
+    counters: Counters,
     part: Part,
     block: Block,
     /// The parts so far; never seen by a reader.
@@ -126,6 +202,7 @@ impl<P: Pec> Machine<P> {
             pec: false,
             assembling: false,
             delivered: Ticket(0),
+            counters: Counters::default(),
             part: Part::EMPTY,
             block: Block::EMPTY,
             assembly: Message::EMPTY,
@@ -141,7 +218,10 @@ impl<P: Pec> Machine<P> {
     pub(crate) fn write_requested(&mut self) -> (Change, Result<(), Refusal>) {
         let change = self.end_read();
         self.transaction = match self.exchange {
-            Exchange::Requested { .. } => Transaction::Ignored,
+            Exchange::Requested { .. } => {
+                count(&mut self.counters.busy);
+                Transaction::Ignored
+            }
             _ => Transaction::Addressed,
         };
         (change, self.busy())
@@ -154,16 +234,16 @@ impl<P: Pec> Machine<P> {
             Transaction::Addressed => match Command::try_from(byte) {
                 Ok(command) => {
                     if command.starts_request() {
-                        change = self.drop_response();
+                        change = self.drop_response(|counters| &mut counters.displaced);
                         self.assembling = false;
                     }
                     self.part.clear();
                     self.transaction = Transaction::Commanded(command);
                 }
-                Err(()) => self.abort(),
+                Err(()) => self.abort(Abort::Command),
             },
             Transaction::Commanded(command) if !command.is_read() => self.part.push(byte),
-            Transaction::Commanded(_) => self.abort(),
+            Transaction::Commanded(_) => self.abort(Abort::Command),
             Transaction::Idle(_) | Transaction::Reading => self.transaction = Transaction::Ignored,
             Transaction::Ignored => {}
         }
@@ -179,7 +259,7 @@ impl<P: Pec> Machine<P> {
             Transaction::Idle(Some(command)) => command,
             Transaction::Commanded(command) if command.is_read() => command,
             Transaction::Commanded(_) => {
-                self.abort();
+                self.abort(Abort::Interrupted);
                 return (0, self.busy());
             }
             _ => {
@@ -197,6 +277,7 @@ impl<P: Pec> Machine<P> {
                 self.transaction = Transaction::Reading;
                 return (block.len(), Ok(()));
             }
+            self.counters.aborted(Abort::Sequence);
         }
         (0, self.busy().and(Err(Refusal::NoResponse)))
     }
@@ -283,9 +364,29 @@ impl<P: Pec> Machine<P> {
     pub(crate) fn expire(&mut self) -> bool {
         let expired = self.can_respond();
         if expired {
+            count(&mut self.counters.timeouts);
             self.exchange = Exchange::Idle;
         }
         expired
+    }
+
+    /// What happened so far.
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Where the conversation is, in a word.
+    pub(crate) fn phase(&self) -> &'static str {
+        match self.exchange {
+            Exchange::Idle if self.assembling => "receiving",
+            Exchange::Idle => "idle",
+            Exchange::Requested { unread: true } => "requested",
+            Exchange::Requested { unread: false } => "awaiting response",
+            Exchange::Responding {
+                progress: Progress::Start,
+            } => "responding",
+            Exchange::Responding { .. } => "response partly fetched",
+        }
     }
 
     // Steps.
@@ -298,13 +399,16 @@ impl<P: Pec> Machine<P> {
     }
 
     /// Drops the transaction and all parts until the next request begins.
-    fn abort(&mut self) {
+    fn abort(&mut self, why: Abort) {
+        self.counters.aborted(why);
         self.transaction = Transaction::Ignored;
         self.assembling = false;
     }
 
-    fn drop_response(&mut self) -> Change {
+    /// Drops the response, if there is one, and counts that by `counter`.
+    fn drop_response(&mut self, counter: fn(&mut Counters) -> &mut u32) -> Change {
         if let Exchange::Responding { .. } = self.exchange {
+            count(counter(&mut self.counters));
             self.exchange = Exchange::Idle;
             return Change::ResponseGone;
         }
@@ -318,7 +422,7 @@ impl<P: Pec> Machine<P> {
             (self.transaction, &mut self.exchange, self.block.fetched())
         {
             if then == Progress::Done {
-                return self.drop_response();
+                return self.drop_response(|counters| &mut counters.responses);
             }
             *progress = then;
         }
@@ -328,33 +432,35 @@ impl<P: Pec> Machine<P> {
     /// Ends the write of a part of a request.
     fn end_part(&mut self, command: Command) -> Change {
         match self.collect(command) {
-            Some(true) => {
+            Ok(true) => {
+                count(&mut self.counters.requests);
                 self.assembling = false;
                 core::mem::swap(&mut self.request, &mut self.assembly);
                 self.delivered = Ticket(self.delivered.0.wrapping_add(1));
                 self.exchange = Exchange::Requested { unread: true };
                 Change::Requested
             }
-            Some(false) => Change::None,
-            None => {
-                self.abort();
+            Ok(false) => Change::None,
+            Err(why) => {
+                self.abort(why);
                 Change::None
             }
         }
     }
 
-    /// Adds the part to the assembly and tells whether it was the last one, or returns [`None`] when
-    /// it is invalid: wrong in itself, out of place, or too much for a message.
-    fn collect(&mut self, command: Command) -> Option<bool> {
-        let (data, pec) = self.part.parse::<P>(self.address, command).ok()?;
+    /// Adds the part to the assembly, and tells whether it was the last one. Fails when it is wrong
+    /// in itself, out of place, or too much for a message.
+    fn collect(&mut self, command: Command) -> Result<bool, Abort> {
+        let (data, pec) = self.part.parse::<P>(self.address, command)?;
         let (starts, last) = match (command, data.len()) {
-            (Command::WriteSingle, 1..=32) => (true, true),
-            (Command::WriteStart, 32) => (true, false),
+            (Command::WriteSingle, 1..=BLOCK_MAX) => (true, true),
+            (Command::WriteStart, BLOCK_MAX) => (true, false),
+            (Command::WriteSingle | Command::WriteStart, _) => return Err(Abort::Length),
             // Hosts older than the command for the last part end with a short middle part, which is
             // empty after a message of whole blocks.
-            (Command::WriteMiddle, len) if self.assembling => (false, len < 32),
+            (Command::WriteMiddle, len) if self.assembling => (false, len < BLOCK_MAX),
             (Command::WriteEnd, _) if self.assembling => (false, true),
-            _ => return None,
+            _ => return Err(Abort::Sequence),
         };
 
         self.pec = pec;
@@ -362,7 +468,9 @@ impl<P: Pec> Machine<P> {
             self.assembling = true;
             self.assembly.clear();
         }
-        self.assembly.extend(data).ok()?;
-        Some(last)
+        self.assembly
+            .extend(data)
+            .map_err(|TooLong| Abort::Message)?;
+        Ok(last)
     }
 }

@@ -369,6 +369,37 @@ class Bus(Case):
         self.assertEqual(self.host.fetch(), pattern(100))
 
 
+class Status(Case):
+    def status(self):
+        with open("/sys/kernel/debug/ssif_bmc-0-1010/status") as file:
+            return dict(line.rstrip().split(" ", 1) for line in file)
+
+    def test_counts_what_happens(self):
+        before = self.status()
+        self.assertEqual((before["phase"], before["open"], before["last_abort"]),
+                         ("idle", "false", "none"))
+        fd = self.open()
+        self.exchange(fd)
+        self.host.write([0x02, 1, 0x18, 0x00])
+        self.host.write(bytes([0x02, 32]) + pattern(40))
+        self.host.send(b"\x18\x01")
+        after = self.status()
+        self.assertEqual((after["phase"], after["open"]), ("requested", "true"))
+        self.assertEqual(after["last_abort"], "Overlong")
+        changed = {name: int(after[name]) - int(before[name]) for name in after
+                   if name not in ("phase", "open", "last_abort") and after[name] != before[name]}
+        self.assertEqual(changed, {"requests": 2, "responses": 1, "abort_pec": 1,
+                                   "abort_overlong_part": 1})
+
+    def test_file_goes_with_the_driver(self):
+        with open("/sys/kernel/debug/ssif_bmc-0-1010/status") as file:
+            self.unbind()
+            with self.assertRaises(OSError):
+                file.read()
+        self.assertFalse(os.path.exists("/sys/kernel/debug/ssif_bmc-0-1010"))
+        self.bind()
+
+
 class ResponseTimeout(Case):
     PARAMETERS = ("response_timeout_ms=100",)
 
@@ -500,26 +531,6 @@ class Unbind(Case):
             self.unbind()
             self.bind()
         self.exchange(self.open())
-
-
-class ZSticky(Case):
-    """A controller that does not let go of its target, and goes on to report events.
-
-    Nothing can be taken down after that: the module and its device stay.
-    """
-
-    def unload(self):
-        self.assertNotEqual(rmmod().returncode, 0)
-
-    def test_what_the_controller_uses_stays(self):
-        fd = self.open()
-        self.setting("sticky", "true")
-        self.unbind()
-        for _ in range(3):
-            with self.errno(errno.EIO):
-                self.host.send(b"\x18\x01")
-        with self.errno(errno.ENODEV):
-            os.read(fd, 258)
 
 
 class Instances(Case):

@@ -53,19 +53,21 @@ pub(crate) struct Request {
 
 /// The message to the host.
 pub(crate) struct Response {
-    /// The data of each block, and the command that asks for it.
-    blocks: Vec<(u8, Vec<u8>)>,
+    /// The data of each block.
+    pub(crate) blocks: Vec<Vec<u8>>,
     /// How many of them the host has.
     pub(crate) fetched: usize,
 }
 
 /// A block that the host is reading.
-struct Reading {
-    number: usize,
+#[derive(Clone)]
+pub(crate) struct Reading {
+    pub(crate) number: usize,
     /// Data, and perhaps the packet error code.
-    bytes: Vec<u8>,
-    len: usize,
-    handed_out: usize,
+    pub(crate) bytes: Vec<u8>,
+    /// Bytes of data.
+    pub(crate) len: usize,
+    pub(crate) handed_out: usize,
 }
 
 /// How a write ends.
@@ -84,14 +86,19 @@ pub(crate) struct Model {
     write: Option<Vec<u8>>,
     /// The command of a read whose write has ended.
     command: Option<u8>,
-    reading: Option<Reading>,
+    pub(crate) reading: Option<Reading>,
     /// The parts since the last valid start.
     parts: Option<Vec<u8>>,
     /// Whether the last part of the request had a packet error code.
     pec: bool,
     pub(crate) request: Option<Request>,
     pub(crate) response: Option<Response>,
+    // How often what happened.
     pub(crate) delivered: usize,
+    pub(crate) fetched: usize,
+    pub(crate) displaced: usize,
+    pub(crate) expired: usize,
+    pub(crate) refused: usize,
 }
 
 impl Model {
@@ -102,6 +109,7 @@ impl Model {
         let change = self.end_read();
         self.command = None;
         self.write = self.request.is_none().then(Vec::new);
+        self.refused += usize::from(self.request.is_some());
         (change, self.busy())
     }
 
@@ -110,12 +118,18 @@ impl Model {
         match &mut self.write {
             Some(bytes) => {
                 bytes.push(byte);
-                // A host that begins a request has no more use for the response.
-                if matches!(bytes[..], [0x02 | 0x06]) {
-                    self.parts = None;
-                    if self.response.take().is_some() {
-                        change = Change::ResponseGone;
+                match bytes[..] {
+                    // A host that begins a request has no more use for the response.
+                    [0x02 | 0x06] => {
+                        self.parts = None;
+                        if self.response.take().is_some() {
+                            self.displaced += 1;
+                            change = Change::ResponseGone;
+                        }
                     }
+                    [0x02 | 0x06 | 0x07 | 0x08, ..] | [0x03 | 0x09] => {}
+                    // No command of ours, or data behind a command to read.
+                    _ => self.parts = None,
                 }
             }
             None => {
@@ -204,7 +218,9 @@ impl Model {
     }
 
     pub(crate) fn expire(&mut self) -> bool {
-        self.request.take().is_some()
+        let expired = self.request.take().is_some();
+        self.expired += usize::from(expired);
+        expired
     }
 
     // What the player and the invariants want to know.
@@ -227,11 +243,16 @@ impl Model {
         self.parts.is_some()
     }
 
-    /// The number of the block that the host reads, and whether it has its data.
-    pub(crate) fn reads_block(&self) -> Option<(usize, bool)> {
-        self.reading
-            .as_ref()
-            .map(|reading| (reading.number, reading.handed_out >= reading.len))
+    /// Where the conversation is, in a word.
+    pub(crate) fn phase(&self) -> &'static str {
+        match (&self.request, &self.response, &self.parts) {
+            (Some(request), _, _) if request.unread => "requested",
+            (Some(_), _, _) => "awaiting response",
+            (_, Some(response), _) if response.fetched > 0 => "response partly fetched",
+            (_, Some(_), _) => "responding",
+            (_, _, Some(_)) => "receiving",
+            _ => "idle",
+        }
     }
 
     /// Whether the host protects its messages.
@@ -266,7 +287,7 @@ impl Model {
                     self.parts = None;
                 }
             }
-            // No command of ours, data behind a read command, or a read where none belongs.
+            // A read breaks it off, or it was wrong before.
             _ => self.parts = None,
         }
     }
@@ -311,7 +332,7 @@ impl Model {
             0x03 => 0,
             _ => Some(response.fetched).filter(|fetched| *fetched > 0)?,
         };
-        let (_, data) = &response.blocks[number];
+        let data = &response.blocks[number];
         let len = data.len();
 
         let mut bytes = data.clone();
@@ -338,6 +359,7 @@ impl Model {
             response.fetched = reading.number + 1;
             if response.fetched == response.blocks.len() {
                 self.response = None;
+                self.fetched += 1;
                 return Change::ResponseGone;
             }
         }
@@ -364,17 +386,21 @@ fn valid_part(bytes: &[u8]) -> Option<(&[u8], bool)> {
 }
 
 /// Cuts a response into what the host reads.
-fn blocks(message: &[u8]) -> Vec<(u8, Vec<u8>)> {
+fn blocks(message: &[u8]) -> Vec<Vec<u8>> {
     if message.len() <= LONGEST_PART {
-        return vec![(0x03, message.to_vec())];
+        return vec![message.to_vec()];
     }
     let (first, others) = message.split_at(30);
-    let mut blocks = vec![(0x03, [&[0x00, 0x01], first].concat())];
+    let mut blocks = vec![[&[0x00, 0x01], first].concat()];
     let mut others = others.chunks(31).peekable();
     let mut number = 0;
     while let Some(data) = others.next() {
-        let number_or_last = if others.peek().is_some() { number } else { 0xff };
-        blocks.push((0x09, [&[number_or_last], data].concat()));
+        let number_or_last = if others.peek().is_some() {
+            number
+        } else {
+            0xff
+        };
+        blocks.push([&[number_or_last], data].concat());
         number += 1;
     }
     blocks

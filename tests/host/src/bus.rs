@@ -100,7 +100,7 @@ pub fn begin_read(
 /// A whole block read. Returns the data.
 pub fn read(machine: &mut TestMachine, command: u8) -> Result<Vec<u8>, Refusal> {
     let data = begin_read(machine, command, 0, RepeatedStart::Silent);
-    machine.stop();
+    let _ = machine.stop();
     data
 }
 

@@ -6,7 +6,7 @@
 
 use crate::{
     bus::*,
-    machine::{Change, Refusal, RespondError},
+    machine::{Abort, Change, Counters, Refusal, RespondError},
 };
 
 const BUSY: Result<(), Refusal> = Err(Refusal::Busy);
@@ -441,4 +441,63 @@ fn data_behind_a_read_command_is_an_error_of_the_host() {
     assert_eq!(machine.read_requested(), (0, Ok(())));
     machine.stop();
     assert_eq!(fetch(&mut machine), Ok(vec![1, 2]));
+}
+
+#[test]
+fn counters_and_phases() {
+    let mut machine = machine();
+    let mut counters = Counters::default();
+    assert_eq!((machine.counters(), machine.phase()), (&counters, "idle"));
+
+    // Each kind of abort.
+    let block = pattern(32);
+    raw_write(&mut machine, &[0xff]);
+    machine.stop();
+    counters.commands += 1;
+    raw_write(&mut machine, &[0x03, 0x00]);
+    machine.stop();
+    counters.commands += 1;
+    write(&mut machine, 0x08, &[1]);
+    counters.sequence += 1;
+    raw_write(&mut machine, &pattern(300));
+    raw_write(&mut machine, &[&[0x02], &pattern(300)[..]].concat());
+    machine.stop();
+    counters.commands += 1;
+    counters.overlong += 1;
+    write(&mut machine, 0x02, &[]);
+    counters.length += 1;
+    raw_write(&mut machine, &[0x02, 1, 0x42, 0x00]);
+    machine.stop();
+    counters.pec += 1;
+    send(&mut machine, &pattern(255), false);
+    counters.message += 1;
+    raw_write(&mut machine, &[0x02, 1]);
+    machine.read_requested();
+    machine.stop();
+    counters.interrupted += 1;
+    counters.last_abort = Some(Abort::Interrupted);
+    assert_eq!(machine.counters(), &counters);
+
+    write(&mut machine, 0x06, &block);
+    assert_eq!(machine.phase(), "receiving");
+    write(&mut machine, 0x08, &block);
+    assert_eq!(machine.phase(), "requested");
+    machine.take_request();
+    assert_eq!(machine.phase(), "awaiting response");
+    read(&mut machine, 0x03);
+    machine.respond(&pattern(60));
+    assert_eq!(machine.phase(), "responding");
+    read(&mut machine, 0x03);
+    assert_eq!(machine.phase(), "response partly fetched");
+    read(&mut machine, 0x09);
+    send(&mut machine, &[1], false);
+    machine.respond(&[1]);
+    send(&mut machine, &[1], false);
+    machine.expire();
+    counters.requests += 3;
+    counters.responses += 1;
+    counters.displaced += 1;
+    counters.timeouts += 1;
+    counters.busy += 1;
+    assert_eq!((machine.counters(), machine.phase()), (&counters, "idle"));
 }

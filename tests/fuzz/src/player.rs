@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Does the steps of a script, each to the machine and to the model, and has them compared.
+
+use crate::{
+    invariants::{self, Outcome, View},
+    machine::{Change, Machine, Refusal, RespondError, Ticket},
+    model::{crc8, write_pec, Model, Reading, WIRE_ADDRESS},
+    protocol::Pec,
+    reached::{Milestone, Reached},
+    script::{steps, Amount, Step},
+};
+use std::{
+    fmt::Debug,
+    io::{stdout, Write},
+};
+
+/// More steps tell nothing new, and take their time.
+const STEPS_MAX: usize = 256;
+
+/// More than any response has, that of a broken machine included.
+const BLOCKS_MAX: usize = 16;
+
+/// Packet error codes by the model's CRC.
+pub(crate) struct SlowPec;
+
+impl Pec for SlowPec {
+    fn update(crc: u8, bytes: &[u8]) -> u8 {
+        crc8(crc, bytes)
+    }
+}
+
+/// What the bus reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Event {
+    WriteRequested,
+    WriteReceived(u8),
+    ReadRequested,
+    ReadProcessed,
+    Stop,
+}
+
+/// Reports an event to the machine or the model: both have the same functions.
+macro_rules! report {
+    ($to:expr, $event:expr) => {
+        match $event {
+            Event::WriteRequested => changed($to.write_requested()),
+            Event::WriteReceived(byte) => changed($to.write_received(byte)),
+            Event::ReadRequested => handed_out($to.read_requested()),
+            Event::ReadProcessed => handed_out($to.read_processed()),
+            Event::Stop => changed($to.stop()),
+        }
+    };
+}
+
+fn changed((change, answer): (Change, Result<(), Refusal>)) -> Outcome {
+    Outcome {
+        change,
+        byte: None,
+        answer,
+    }
+}
+
+fn handed_out((byte, answer): (u8, Result<(), Refusal>)) -> Outcome {
+    Outcome {
+        change: Change::None,
+        byte: Some(byte),
+        answer,
+    }
+}
+
+pub(crate) struct Player {
+    machine: Machine<SlowPec>,
+    model: Model,
+    view: View,
+    /// The tickets of all requests that were taken, and which ones that were.
+    taken: Vec<(Ticket, usize)>,
+    /// What the next message byte comes from.
+    pattern: u8,
+    print: bool,
+    /// What the line that is being printed is about.
+    line: Option<(&'static str, Outcome)>,
+    reached: Reached,
+    /// The block that the host last read in part.
+    read_in_part: Option<usize>,
+}
+
+impl Player {
+    pub(crate) fn new(print: bool) -> Self {
+        let mut machine = Machine::new(WIRE_ADDRESS >> 1);
+        let view = View::of(&mut machine);
+        Self {
+            machine,
+            model: Model::default(),
+            view,
+            taken: Vec::new(),
+            pattern: 0,
+            print,
+            line: None,
+            reached: Reached::default(),
+            read_in_part: None,
+        }
+    }
+
+    pub(crate) fn play(mut self, input: &[u8]) -> Reached {
+        for (index, step) in steps(input).take(STEPS_MAX).enumerate() {
+            if self.print {
+                self.end_line();
+                println!("{index}: {step:?}");
+            }
+            self.step(&step);
+        }
+        self.end_line();
+        self.reached
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Address => self.address(),
+            Step::Byte(byte) => self.write(byte),
+            Step::Pec => self.write(write_pec(self.model.written())),
+            Step::Data(len) => self.data(len),
+            Step::Read => drop(self.event(Event::ReadRequested)),
+            Step::Next(count) => self.next(count),
+            Step::Stop => self.stop(),
+            Step::Part {
+                command,
+                len,
+                pec,
+                stop,
+            } => self.part(command, len, pec, stop),
+            Step::Block {
+                command,
+                stop_between,
+                stop,
+                ref amount,
+            } => drop(self.block(command, stop_between, stop, amount)),
+            Step::Send {
+                len,
+                pec,
+                short_middle,
+            } => self.send(len, pec, short_middle),
+            Step::Fetch { stop_between, stop } => self.fetch(stop_between, stop),
+            Step::Expire => self.expire(),
+            Step::Take => self.take(),
+            Step::PutBack(which) => self.put_back(which),
+            Step::Respond(len) => self.respond(len),
+        }
+    }
+
+    // The host.
+
+    fn address(&mut self) {
+        self.event(Event::WriteRequested);
+    }
+
+    fn write(&mut self, byte: u8) {
+        self.event(Event::WriteReceived(byte));
+    }
+
+    fn stop(&mut self) {
+        self.event(Event::Stop);
+    }
+
+    fn data(&mut self, len: u8) {
+        for _ in 0..len {
+            let byte = self.message_byte();
+            self.write(byte);
+        }
+    }
+
+    fn next(&mut self, count: u8) {
+        for _ in 0..count {
+            self.event(Event::ReadProcessed);
+        }
+    }
+
+    fn part(&mut self, command: u8, len: u8, pec: bool, stop: bool) {
+        self.address();
+        self.write(command);
+        self.write(len);
+        // Just enough to see that more is too much.
+        self.data(len.min(40));
+        if pec {
+            self.write(write_pec(self.model.written()));
+        }
+        if stop {
+            self.stop();
+        }
+    }
+
+    /// Returns the length and the first byte.
+    fn block(&mut self, command: u8, stop_between: bool, stop: bool, amount: &Amount) -> (u8, u8) {
+        self.address();
+        self.write(command);
+        if stop_between {
+            self.stop();
+        }
+        let len = self.event(Event::ReadRequested).byte.unwrap_or(0);
+        if stop_between && len > 0 {
+            self.reached.count(Milestone::StopBetween);
+        }
+        let count = match *amount {
+            Amount::Exactly(count) => count,
+            Amount::Beyond(more) => len.saturating_add(more),
+        };
+        let mut first = 0;
+        for index in 0..count {
+            let byte = self.event(Event::ReadProcessed).byte.unwrap_or(0);
+            if index == 0 {
+                first = byte;
+            }
+        }
+        if stop {
+            self.stop();
+        }
+        (len, first)
+    }
+
+    fn send(&mut self, len: u16, pec: bool, short_middle: bool) {
+        if len <= 32 {
+            return self.part(0x02, len as u8, pec, true);
+        }
+        self.part(0x06, 32, pec, true);
+        let mut rest = len - 32;
+        while rest > 32 {
+            self.part(0x07, 32, pec, true);
+            rest -= 32;
+        }
+        let last = if short_middle { 0x07 } else { 0x08 };
+        self.part(last, rest as u8, pec, true);
+    }
+
+    fn fetch(&mut self, stop_between: bool, stop: bool) {
+        let whole = Amount::Beyond(1);
+        let (len, first) = self.block(0x03, stop_between, stop, &whole);
+        if len != 32 || first != 0 {
+            return;
+        }
+        for _ in 0..BLOCKS_MAX {
+            let (len, number) = self.block(0x09, stop_between, stop, &whole);
+            if len == 0 || number == 0xff {
+                return;
+            }
+        }
+    }
+
+    /// One event of the bus.
+    fn event(&mut self, event: Event) -> Outcome {
+        let outcome = report!(self.machine, event);
+        self.log_event(event, outcome);
+
+        let response = self.model.response.as_ref();
+        let was = Was {
+            waiting: self.model.request.is_some(),
+            assembling: self.model.is_assembling(),
+            blocks: response.map_or(0, |response| response.blocks.len()),
+            reading: self.model.reading.clone(),
+        };
+        let expected = report!(self.model, event);
+
+        let now = View::of(&mut self.machine);
+        invariants::after_event(&self.view, &now, outcome, expected);
+        self.now(now);
+        self.note(event, outcome, &was);
+        outcome
+    }
+
+    /// Counts what an event reached.
+    fn note(&mut self, event: Event, outcome: Outcome, was: &Was) {
+        let mut reach = |milestone| self.reached.count(milestone);
+        let model = &self.model;
+
+        match outcome.answer {
+            Err(Refusal::Busy) if was.waiting => reach(Milestone::Busy),
+            Err(Refusal::NoResponse) if model.response.is_some() => reach(Milestone::NextTooEarly),
+            Err(Refusal::NoResponse) => reach(Milestone::NoResponse),
+            _ => {}
+        }
+
+        match outcome.change {
+            Change::Requested => {
+                reach(match was.assembling {
+                    true => Milestone::SeveralParts,
+                    false => Milestone::SinglePart,
+                });
+                reach(match model.has_pec() {
+                    true => Milestone::RequestWithPec,
+                    false => Milestone::RequestWithout,
+                });
+                if model.unread().is_some_and(|request| request.len() == 254) {
+                    reach(Milestone::LongestRequest);
+                }
+            }
+            Change::ResponseGone if matches!(event, Event::WriteReceived(_)) => {
+                reach(Milestone::Replaced);
+            }
+            Change::ResponseGone => {
+                reach(match was.blocks {
+                    1 => Milestone::OneBlock,
+                    _ => Milestone::SeveralBlocks,
+                });
+                if was.blocks == 9 {
+                    reach(Milestone::LongestResponse);
+                }
+            }
+            Change::None => {
+                if event == Event::Stop && was.assembling && !model.is_assembling() {
+                    reach(Milestone::PartsDropped);
+                }
+            }
+        }
+
+        match (event, &was.reading, &model.reading) {
+            (Event::ReadRequested, _, Some(reading)) => {
+                let fetched = model.response.as_ref().map_or(0, |r| r.fetched);
+                if reading.number == 0 && fetched > 0 {
+                    reach(Milestone::BegunAnew);
+                }
+            }
+            (Event::ReadProcessed, _, Some(reading)) => {
+                if reading.handed_out == reading.len + 1 && reading.bytes.len() > reading.len {
+                    reach(Milestone::BlockPec);
+                }
+            }
+            (Event::Stop | Event::WriteRequested, Some(reading), None) => {
+                let number = Some(reading.number);
+                if reading.handed_out < reading.len {
+                    reach(Milestone::ReadInPart);
+                    self.read_in_part = number;
+                } else if self.read_in_part.take() == number {
+                    reach(Milestone::ReadAgain);
+                }
+            }
+            _ => {}
+        }
+        if model.response.is_none() {
+            self.read_in_part = None;
+        }
+    }
+
+    // The BMC.
+
+    fn take(&mut self) {
+        let taken = self.machine.take_request();
+        let expected = self.model.take_request();
+        self.log("take", &taken.as_ref().map(|taken| hex(taken.1.as_slice())));
+
+        let now = View::of(&mut self.machine);
+        invariants::after_take(&self.view, &now, taken.as_ref(), expected.as_ref());
+        self.now(now);
+        if let (Some((ticket, _)), Some((serial, _))) = (taken, expected) {
+            self.taken.push((ticket, serial));
+            self.reached.count(Milestone::Taken);
+        }
+    }
+
+    fn put_back(&mut self, which: u8) {
+        let index = self.taken.len().checked_sub(1 + usize::from(which));
+        let Some(&(ticket, serial)) = index.and_then(|index| self.taken.get(index)) else {
+            return;
+        };
+        let back = self.machine.put_back(ticket);
+        let expected = self.model.put_back(serial);
+        self.log(&format!("put back request {serial}"), &back);
+
+        let now = View::of(&mut self.machine);
+        invariants::after_put_back(&self.view, &now, back, expected);
+        self.now(now);
+        self.reached.count(if back {
+            Milestone::PutBack
+        } else {
+            Milestone::NotPutBack
+        });
+    }
+
+    fn respond(&mut self, len: u16) {
+        let response: Vec<_> = (0..len).map(|_| self.message_byte()).collect();
+        let result = self.machine.respond(&response);
+        let expected = self.model.respond(&response);
+        self.log(&format!("respond {}", hex(&response)), &result);
+
+        let now = View::of(&mut self.machine);
+        invariants::after_respond(&self.view, &now, response.len(), result, expected);
+        self.now(now);
+        match result {
+            Err(RespondError::Length) => self.reached.count(Milestone::WrongLength),
+            Err(RespondError::Pending) => self.reached.count(Milestone::TooEarly),
+            _ => {}
+        }
+    }
+
+    fn expire(&mut self) {
+        let expired = self.machine.expire();
+        let expected = self.model.expire();
+        self.log("expire", &expired);
+
+        let now = View::of(&mut self.machine);
+        assert_eq!(expired, expected);
+        invariants::after_expire(&self.view, &now, expired);
+        self.now(now);
+        if expired {
+            self.reached.count(Milestone::Expired);
+        }
+    }
+
+    // Steps.
+
+    fn now(&mut self, now: View) {
+        invariants::always(&self.machine, &now, &self.model);
+        self.view = now;
+    }
+
+    /// The next byte of a message: 251 in a row differ.
+    fn message_byte(&mut self) -> u8 {
+        self.pattern = (self.pattern + 1) % 251;
+        self.pattern
+    }
+
+    // The printout.
+
+    fn log(&mut self, what: &str, result: &dyn Debug) {
+        if self.print {
+            self.end_line();
+            println!("    {what}: {result:?}");
+        }
+    }
+
+    /// Bytes in a row that are answered alike share a line.
+    fn log_event(&mut self, event: Event, outcome: Outcome) {
+        if !self.print {
+            return;
+        }
+        let (what, byte) = match event {
+            Event::WriteRequested => ("address", None),
+            Event::WriteReceived(byte) => ("write", Some(byte)),
+            Event::ReadRequested => ("read, length", outcome.byte),
+            Event::ReadProcessed => ("next", outcome.byte),
+            Event::Stop => ("stop", None),
+        };
+        let line = Outcome {
+            byte: None,
+            ..outcome
+        };
+        if byte.is_none() || self.line != Some((what, line)) {
+            self.end_line();
+            print!("    {what} ({:?}, {:?})", outcome.change, outcome.answer);
+            self.line = Some((what, line));
+        }
+        if let Some(byte) = byte {
+            print!(" {byte:02x}");
+        }
+        // A check may end it all.
+        let _ = stdout().flush();
+    }
+
+    fn end_line(&mut self) {
+        if self.line.take().is_some() {
+            println!();
+        }
+    }
+}
+
+/// What the model held before an event.
+struct Was {
+    waiting: bool,
+    assembling: bool,
+    blocks: usize,
+    reading: Option<Reading>,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let bytes: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("[{}]", bytes.join(" "))
+}
