@@ -134,8 +134,9 @@ pub(crate) fn after_respond(
 }
 
 /// After [`Machine::expire`].
-pub(crate) fn after_expire(before: &View, now: &View, expired: bool) {
+pub(crate) fn after_expire(before: &View, now: &View, expired: bool, expected: bool) {
     assert_eq!(expired, before.waiting, "only a request expires");
+    assert_eq!(expired, expected, "as the model's does");
     assert!(!now.waiting, "and is void then");
     assert_eq!(before.responding, now.responding, "a response stays");
 }

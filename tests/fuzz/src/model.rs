@@ -60,7 +60,6 @@ pub(crate) struct Response {
 }
 
 /// A block that the host is reading.
-#[derive(Clone)]
 pub(crate) struct Reading {
     pub(crate) number: usize,
     /// Data, and perhaps the packet error code.
@@ -68,6 +67,13 @@ pub(crate) struct Reading {
     /// Bytes of data.
     pub(crate) len: usize,
     pub(crate) handed_out: usize,
+}
+
+impl Reading {
+    /// The number of the block, and whether the host has all its data.
+    pub(crate) fn progress(&self) -> (usize, bool) {
+        (self.number, self.handed_out >= self.len)
+    }
 }
 
 /// How a write ends.
@@ -351,12 +357,11 @@ impl Model {
 
     /// A read has ended, if one was under way: a block of which all data went out is fetched.
     fn end_read(&mut self) -> Change {
-        let Some(reading) = self.reading.take() else {
+        let (Some(reading), Some(response)) = (self.reading.take(), &mut self.response) else {
             return Change::None;
         };
-        let response = self.response.as_mut().expect("somebody reads it");
-        if reading.handed_out >= reading.len {
-            response.fetched = reading.number + 1;
+        if let (number, true) = reading.progress() {
+            response.fetched = number + 1;
             if response.fetched == response.blocks.len() {
                 self.response = None;
                 self.fetched += 1;
