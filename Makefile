@@ -47,6 +47,9 @@ test:            ## set up everything, and run all tests that need no hardware (
 baseline:        ## the defects of the C driver, on it and on ours: a table
 	@scripts/setup && scripts/baseline
 
+bench:           ## our driver and the C driver: nanoseconds, and bytes
+	@scripts/setup && scripts/bench
+
 kunit:           ## run the KUnit suites on User-Mode Linux
 	@scripts/kunit
 
@@ -57,4 +60,4 @@ help:            ## this list
 	@echo 'is the build folder of the kernel, MO= one for the modules. LLVM=, RUSTC=, BINDGEN=,'
 	@echo 'ARCH= and CROSS_COMPILE= are taken from the kernel there if not given.'
 
-.PHONY: modules modules_install clean clippy rustdoc rust-analyzer fmt fmt-check demo test baseline kunit help
+.PHONY: modules modules_install clean clippy rustdoc rust-analyzer fmt fmt-check demo test baseline bench kunit help
