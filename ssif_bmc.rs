@@ -7,7 +7,7 @@
 //!
 //! - `protocol` and `machine` are pure logic: wire formats, and the states between them;
 //! - `channel` is the character device, and joins it to bus events and the response timer;
-//! - `debugfs` shows its state and counters;
+//! - `debugfs` shows its state and counters, `events` traces and logs what happens;
 //! - this file binds all that to an i2c client, in `Ssif`.
 
 #![expect(
@@ -60,6 +60,8 @@ mod timer;
 mod channel;
 #[path = "ssif_bmc/debugfs.rs"]
 mod debugfs;
+#[path = "ssif_bmc/events.rs"]
+mod events;
 #[path = "ssif_bmc/machine.rs"]
 mod machine;
 #[path = "ssif_bmc/protocol.rs"]
@@ -126,7 +128,7 @@ struct Session(Arc<Channel>);
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.0.state.revoke();
+        self.0.revoke();
     }
 }
 
@@ -174,8 +176,10 @@ impl i2c::Driver for Driver {
                 .filter(|address| *address < 0x80)
                 .ok_or(EINVAL)?;
             let timeout = module_parameters::response_timeout_ms.value();
-            let channel =
-                Arc::pin_init(Channel::new(address, msecs_to_jiffies(timeout)), GFP_KERNEL)?;
+            let channel = Arc::pin_init(
+                Channel::new((&**dev).into(), address, msecs_to_jiffies(timeout)),
+                GFP_KERNEL,
+            )?;
             let name = NodeName::choose();
             let node_name = name.render(dev)?;
             let debugfs =
@@ -201,7 +205,7 @@ impl i2c::Driver for Driver {
 
     // Here and not by drop alone, since a controller that keeps the target makes the data stay.
     fn unbind<'bound>(_client: &'bound i2c::I2cClient<device::Core<'_>>, this: Pin<&Ssif>) {
-        this.session.0.state.revoke();
+        this.session.0.revoke();
     }
 }
 

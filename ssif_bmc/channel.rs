@@ -14,6 +14,10 @@ use crate::{
         ipmi_ssif_msg,
         IPMI_SSIF_PAYLOAD_MAX, //
     },
+    events::{
+        self,
+        Point, //
+    },
     machine::{
         Change,
         Machine,
@@ -38,6 +42,7 @@ use core::mem::{
     size_of, //
 };
 use kernel::{
+    device::Device,
     fs::{
         file::flags::O_NONBLOCK,
         File, //
@@ -49,6 +54,7 @@ use kernel::{
     prelude::*,
     static_lock_class,
     sync::{
+        aref::ARef,
         poll::PollTable,
         Arc, //
     },
@@ -87,11 +93,17 @@ pub(crate) struct Channel {
     #[pin]
     pub(crate) state: Monitor<State>,
     response_timeout: Jiffies,
+    /// The i2c client, for the log and for trace events.
+    dev: ARef<Device>,
 }
 
 impl Channel {
     /// Creates the channel for the target at the 7-bit address `address`.
-    pub(crate) fn new(address: u8, response_timeout: Jiffies) -> impl PinInit<Self> {
+    pub(crate) fn new(
+        dev: ARef<Device>,
+        address: u8,
+        response_timeout: Jiffies,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
             state <- Monitor::new(
                 State {
@@ -104,7 +116,15 @@ impl Channel {
                 static_lock_class!(),
             ),
             response_timeout,
+            dev,
         })
+    }
+
+    /// Ends the conversation: everyone who has a part in it gets `ENODEV` from now on.
+    pub(crate) fn revoke(&self) {
+        if self.state.revoke().is_some() {
+            events::exchange(&self.dev, Point::Unbound);
+        }
     }
 
     /// Handles a bus event. `timer` is the one that calls [`ResponseTimeout`] for this channel.
@@ -128,6 +148,13 @@ impl Channel {
             Event::Stop => machine.stop(),
         };
 
+        let abort = machine.take_abort();
+
+        let point = match change {
+            Change::None => None,
+            Change::Requested => Some(Point::Request(machine.request().map_or(0, <[u8]>::len))),
+            Change::ResponseGone => Some(Point::Fetched),
+        };
         if change == Change::Requested {
             state.deadline = timer::jiffies().wrapping_add(self.response_timeout);
             // Under the lock, so that the timer never lags behind the deadline.
@@ -135,8 +162,12 @@ impl Channel {
         }
         drop(state);
 
-        if change != Change::None {
+        if let Some(point) = point {
             self.state.notify_all();
+            events::exchange(&self.dev, point);
+        }
+        if let Some(why) = abort {
+            events::abort(&self.dev, why);
         }
         answer.map_err(|refusal| match refusal {
             Refusal::Busy => EBUSY,
@@ -167,6 +198,7 @@ impl Channel {
             .copy_to_iter(&header)
             .saturating_add(iov.copy_to_iter(payload));
         if copied == HEADER.saturating_add(payload.len()) {
+            events::exchange(&self.dev, Point::Read(payload.len()));
             return Ok(copied);
         }
 
@@ -199,12 +231,16 @@ impl Channel {
         let mut state = self.state.lock()?;
         loop {
             match state.machine.respond(response) {
-                Ok(()) => return Ok(count),
+                Ok(()) => break,
                 Err(RespondError::NoRequest | RespondError::Length) => return Err(EINVAL),
                 Err(RespondError::Pending) if nonblock => return Err(EAGAIN),
                 Err(RespondError::Pending) => state = state.wait_interruptible()?,
             }
         }
+        drop(state);
+
+        events::exchange(&self.dev, Point::Response(len));
+        Ok(count)
     }
 }
 
@@ -220,8 +256,9 @@ impl timer::Handler for ResponseTimeout {
         // The deadline names the request: if it lies ahead, the one that this expiry was for is
         // gone, and the timer is armed for the next.
         let late = timer::jiffies().wrapping_sub(state.deadline);
-        if late <= Jiffies::MAX / 2 {
-            state.machine.expire();
+        if late <= Jiffies::MAX / 2 && state.machine.expire() {
+            drop(state);
+            events::timeout(&self.0.dev);
         }
     }
 }

@@ -182,6 +182,8 @@ pub(crate) struct Machine<P> {
     assembling: bool,
     delivered: Ticket,
     counters: Counters,
+    /// An abort that [`Self::take_abort`] has not told yet.
+    fresh_abort: Option<Abort>,
     part: Part,
     block: Block,
     /// The parts so far; never seen by a reader.
@@ -203,6 +205,7 @@ impl<P: Pec> Machine<P> {
             assembling: false,
             delivered: Ticket(0),
             counters: Counters::default(),
+            fresh_abort: None,
             part: Part::EMPTY,
             block: Block::EMPTY,
             assembly: Message::EMPTY,
@@ -277,7 +280,7 @@ impl<P: Pec> Machine<P> {
                 self.transaction = Transaction::Reading;
                 return (block.len(), Ok(()));
             }
-            self.counters.aborted(Abort::Sequence);
+            self.note(Abort::Sequence);
         }
         (0, self.busy().and(Err(Refusal::NoResponse)))
     }
@@ -370,6 +373,11 @@ impl<P: Pec> Machine<P> {
         expired
     }
 
+    /// Why the latest event had bytes of the host dropped, if it did. Tells it once.
+    pub(crate) fn take_abort(&mut self) -> Option<Abort> {
+        self.fresh_abort.take()
+    }
+
     /// What happened so far.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
@@ -398,9 +406,14 @@ impl<P: Pec> Machine<P> {
         }
     }
 
+    fn note(&mut self, why: Abort) {
+        self.counters.aborted(why);
+        self.fresh_abort = Some(why);
+    }
+
     /// Drops the transaction and all parts until the next request begins.
     fn abort(&mut self, why: Abort) {
-        self.counters.aborted(why);
+        self.note(why);
         self.transaction = Transaction::Ignored;
         self.assembling = false;
     }

@@ -24,7 +24,11 @@ mod tests {
         }, //
     };
     use kernel::{
-        static_lock_class,
+        device::{
+            Bound,
+            Device, //
+        },
+        faux, static_lock_class,
         sync::Arc,
         time::{
             delay::fsleep,
@@ -41,12 +45,15 @@ mod tests {
     struct Target {
         channel: Arc<Channel>,
         timer: Pin<KBox<Timer<ResponseTimeout>>>,
+        _device: faux::Registration,
     }
 
     impl Target {
         fn new(timeout_ms: u32) -> Result<Self> {
+            let device = faux::Registration::new(c"ssif_bmc_test", None)?;
+            let dev: &Device<Bound> = device.as_ref().as_ref();
             let channel = Arc::pin_init(
-                Channel::new(ADDRESS, msecs_to_jiffies(timeout_ms)),
+                Channel::new(dev.into(), ADDRESS, msecs_to_jiffies(timeout_ms)),
                 GFP_KERNEL,
             )?;
             let timer = KBox::pin_init(
@@ -57,7 +64,11 @@ mod tests {
                 ),
                 GFP_KERNEL,
             )?;
-            Ok(Self { channel, timer })
+            Ok(Self {
+                channel,
+                timer,
+                _device: device,
+            })
         }
 
         fn event(&self, event: Event<'_>) -> Result {
@@ -254,7 +265,7 @@ mod tests {
         let target = Target::new(500)?;
 
         target.write(&[WRITE, 1, 0x21])?;
-        target.channel.state.revoke();
+        target.channel.revoke();
         assert_eq!(target.stop(), Err(ENODEV));
         assert_eq!(target.read_requested(), Err(ENODEV));
         assert!(target.channel.state.revoke().is_none());

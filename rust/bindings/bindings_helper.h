@@ -5,3 +5,5 @@
  */
 
 #include <linux/ipmi_ssif_bmc.h>
+
+#include "../../ssif_bmc/events.h"

@@ -3,6 +3,10 @@
  * Times what an SSIF target does, on a loopback adapter: nanoseconds for one i2c event of a write,
  * one of a read, and for a whole 32-byte request with its response. Prints the three figures.
  *
+ * With a number of seconds as third argument: microseconds for an exchange while someone else unbinds
+ * and binds the driver, as median, 99th percentile and maximum of those that went through, and how
+ * many did not.
+ *
  * Events are timed many in one transfer, so that system calls weigh little; the adapter's own part,
  * which is the same for every driver, is in the figures.
  */
@@ -41,11 +45,16 @@ static void die(const char *what)
 	exit(1);
 }
 
-static void transfer(struct i2c_msg *messages, int count)
+static int try_transfer(struct i2c_msg *messages, int count)
 {
 	struct i2c_rdwr_ioctl_data data = { .msgs = messages, .nmsgs = count };
 
-	if (ioctl(bus, I2C_RDWR, &data) < 0)
+	return ioctl(bus, I2C_RDWR, &data);
+}
+
+static void transfer(struct i2c_msg *messages, int count)
+{
+	if (try_transfer(messages, count) < 0)
 		die("transfer");
 }
 
@@ -54,20 +63,24 @@ static unsigned char response[4 + BLOCK] = { BLOCK };
 static unsigned char command[] = { 0x03 };
 
 /* A request arrives, and the daemon answers it. */
-static void ask(void)
+static int try_ask(void)
 {
 	struct i2c_msg message = { ADDRESS, 0, sizeof(request), request };
 	unsigned char taken[260];
 
-	transfer(&message, 1);
-	if (read(device, taken, sizeof(taken)) != 4 + BLOCK)
-		die("read");
-	if (write(device, response, sizeof(response)) != sizeof(response))
-		die("write");
+	return try_transfer(&message, 1) == 1 &&
+	       read(device, taken, sizeof(taken)) == 4 + BLOCK &&
+	       write(device, response, sizeof(response)) == sizeof(response);
+}
+
+static void ask(void)
+{
+	if (!try_ask())
+		die("request and response");
 }
 
 /* The host fetches the response. */
-static void fetch(void)
+static int try_fetch(void)
 {
 	unsigned char block[1 + BLOCK];
 	struct i2c_msg messages[] = {
@@ -75,8 +88,12 @@ static void fetch(void)
 		{ ADDRESS, I2C_M_RD, sizeof(block), block },
 	};
 
-	transfer(messages, 2);
-	if (block[0] != BLOCK)
+	return try_transfer(messages, 2) == 2 && block[0] == BLOCK;
+}
+
+static void fetch(void)
+{
+	if (!try_fetch())
 		die("fetch");
 }
 
@@ -136,19 +153,60 @@ static double exchange(void)
 	return (now() - start) / EXCHANGES;
 }
 
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Exchanges as they come through while the driver comes and goes. */
+static void latency(const char *node, int seconds)
+{
+	enum { MOST = 1000000 };
+	double *spent = calloc(MOST, sizeof(*spent));
+	double end = now() + seconds * 1e9;
+	int count = 0, lost = 0;
+
+	if (!spent)
+		die("memory");
+	while (now() < end && count < MOST) {
+		double start = now();
+
+		if (try_ask() && try_fetch()) {
+			spent[count++] = (now() - start) / 1000;
+			continue;
+		}
+		lost++;
+		close(device);
+		while ((device = open(node, O_RDWR | O_NONBLOCK)) < 0 && now() < end)
+			usleep(100);
+	}
+	if (!count)
+		die("no exchange went through");
+	qsort(spent, count, sizeof(*spent), compare);
+	printf("%.1f %.1f %.1f %d %d\n", spent[count / 2], spent[count - 1 - count / 100],
+	       spent[count - 1], count, lost);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 3) {
-		fprintf(stderr, "usage: %s /dev/i2c-N /dev/ipmi-ssif-host\n", argv[0]);
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: %s /dev/i2c-N /dev/ipmi-ssif-host [SECONDS]\n", argv[0]);
 		return 2;
 	}
 	bus = open(argv[1], O_RDWR);
 	device = open(argv[2], O_RDWR | O_NONBLOCK);
-	if (bus < 0 || device < 0)
+	/* The driver may be away just now, if it comes and goes. */
+	if (bus < 0 || (device < 0 && argc == 3))
 		die("open");
 	memset(request + 2, 0x18, BLOCK);
 	memset(response + 4, 0x1c, BLOCK);
 
+	if (argc == 4) {
+		latency(argv[2], atoi(argv[3]));
+		return 0;
+	}
 	exchange(); /* warm up */
 	printf("%.2f %.2f %.2f\n", write_event(), read_event(), exchange());
 	return 0;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The C driver and ours, loaded in turn on one loopback adapter: $RUNS times each, one run a line.
+# Then ours alone, at rest and while it is unbound and bound without pause.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"
@@ -21,3 +22,16 @@ for run in $(seq "$RUNS"); do
 		delete_target && rmmod ssif_bmc || exit
 	done
 done
+
+load_target && add_target || exit
+"$BENCH" /dev/i2c-0 /dev/ipmi-ssif-host 10 >"$OUT/latency" || exit
+while :; do
+	echo 0-1010 >"$driver/unbind"
+	echo 0-1010 >"$driver/bind"
+	sleep 0.01
+done &
+stress=$!
+"$BENCH" /dev/i2c-0 /dev/ipmi-ssif-host 10 >>"$OUT/latency"
+status=$?
+kill "$stress"
+exit $status

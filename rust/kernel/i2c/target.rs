@@ -31,7 +31,6 @@ use kernel::{
         self,
         I2cClient, //
     },
-    module::this_module,
     prelude::*,
     types::{
         ForeignOwnable,
@@ -236,7 +235,7 @@ impl<T: Driver> Adapter<T> {
         // SAFETY: The module is live, as it runs this; the reference is never put.
         #[cfg(CONFIG_MODULE_UNLOAD)]
         unsafe {
-            bindings::__module_get(this_module::<T::Module>().as_ptr())
+            bindings::__module_get(kernel::module::this_module::<T::Module>().as_ptr())
         };
     }
 

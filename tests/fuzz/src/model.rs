@@ -11,7 +11,7 @@ use crate::machine::{Change, Refusal, RespondError};
 /// The first byte of a write on the wire, for the 7-bit address 10h.
 pub(crate) const WIRE_ADDRESS: u8 = 0x20;
 
-const LONGEST_MESSAGE: usize = 254;
+pub(crate) const LONGEST_MESSAGE: usize = 254;
 const LONGEST_PART: usize = 32;
 
 /// Whether a further part that is broken off by the next address voids the message so far. If not,
@@ -244,9 +244,9 @@ impl Model {
         self.write.as_deref().unwrap_or(&[])
     }
 
-    /// Whether parts came that want more.
-    pub(crate) fn is_assembling(&self) -> bool {
-        self.parts.is_some()
+    /// How many message bytes came in parts that want more.
+    pub(crate) fn assembled(&self) -> usize {
+        self.parts.as_ref().map_or(0, Vec::len)
     }
 
     /// Where the conversation is, in a word.
@@ -373,7 +373,7 @@ impl Model {
 }
 
 /// The data of a well-formed part, and whether a packet error code protects it.
-fn valid_part(bytes: &[u8]) -> Option<(&[u8], bool)> {
+pub(crate) fn valid_part(bytes: &[u8]) -> Option<(&[u8], bool)> {
     let [_command, len, rest @ ..] = bytes else {
         return None;
     };

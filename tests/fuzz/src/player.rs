@@ -5,9 +5,9 @@
 use crate::{
     invariants::{self, Outcome, View},
     machine::{Change, Machine, Refusal, RespondError, Ticket},
-    model::{crc8, write_pec, Model, Reading, WIRE_ADDRESS},
+    model::{crc8, write_pec, Model, WIRE_ADDRESS},
     protocol::Pec,
-    reached::{Milestone, Reached},
+    reached::{Milestone, Reached, Was, Watcher},
     script::{steps, Amount, Step},
 };
 use std::io::{stdout, Write};
@@ -29,7 +29,7 @@ impl Pec for SlowPec {
 
 /// What the bus reports.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Event {
+pub(crate) enum Event {
     WriteRequested,
     WriteReceived(u8),
     ReadRequested,
@@ -77,9 +77,7 @@ pub(crate) struct Player {
     print: bool,
     /// What the line that is being printed is about.
     line: Option<(&'static str, Outcome)>,
-    reached: Reached,
-    /// The block that the host last read in part.
-    read_in_part: Option<usize>,
+    watcher: Watcher,
 }
 
 impl Player {
@@ -94,8 +92,7 @@ impl Player {
             pattern: 0,
             print,
             line: None,
-            reached: Reached::default(),
-            read_in_part: None,
+            watcher: Watcher::default(),
         }
     }
 
@@ -108,7 +105,7 @@ impl Player {
             self.step(&step);
         }
         self.end_line();
-        self.reached
+        self.watcher.reached()
     }
 
     fn step(&mut self, step: &Step) {
@@ -121,11 +118,17 @@ impl Player {
             Step::Next(count) => self.next(count),
             Step::Stop => self.stop(),
             Step::Part {
+                address,
                 command,
                 len,
                 pec,
                 stop,
-            } => self.part(command, len, pec, stop),
+            } => {
+                if address {
+                    self.address();
+                }
+                self.part(command, len, pec, stop);
+            }
             Step::Block {
                 command,
                 stop_between,
@@ -172,8 +175,8 @@ impl Player {
         }
     }
 
+    /// A part behind its address.
     fn part(&mut self, command: u8, len: u8, pec: bool, stop: bool) {
-        self.address();
         self.write(command);
         self.write(len);
         // Just enough to see that more is too much.
@@ -195,7 +198,7 @@ impl Player {
         }
         let len = self.event(Event::ReadRequested).byte.unwrap_or(0);
         if stop_between && len > 0 {
-            self.reached.count(Milestone::StopBetween);
+            self.watcher.reach(Milestone::StopBetween);
         }
         let count = match *amount {
             Amount::Exactly(count) => count,
@@ -215,17 +218,21 @@ impl Player {
     }
 
     fn send(&mut self, len: u16, pec: bool, short_middle: bool) {
-        if len <= 32 {
-            return self.part(0x02, len as u8, pec, true);
+        let mut parts = vec![32; usize::from(len / 32)];
+        if len % 32 != 0 || len == 0 || short_middle {
+            parts.push(len % 32);
         }
-        self.part(0x06, 32, pec, true);
-        let mut rest = len - 32;
-        while rest > 32 {
-            self.part(0x07, 32, pec, true);
-            rest -= 32;
+        let last = parts.len() - 1;
+        for (index, len) in parts.into_iter().enumerate() {
+            let command = match index {
+                0 if last == 0 => 0x02,
+                0 => 0x06,
+                _ if index < last || short_middle => 0x07,
+                _ => 0x08,
+            };
+            self.address();
+            self.part(command, len as u8, pec, true);
         }
-        let last = if short_middle { 0x07 } else { 0x08 };
-        self.part(last, rest as u8, pec, true);
     }
 
     fn fetch(&mut self, stop_between: bool, stop: bool) {
@@ -247,92 +254,14 @@ impl Player {
         let outcome = report!(self.machine, event);
         self.log_event(event, outcome);
 
-        let response = self.model.response.as_ref();
-        let was = Was {
-            waiting: self.model.request.is_some(),
-            assembling: self.model.is_assembling(),
-            blocks: response.map_or(0, |response| response.blocks.len()),
-            reading: self.model.reading.as_ref().map(Reading::progress),
-        };
+        let was = Was::of(&self.model);
         let expected = report!(self.model, event);
 
         let now = View::of(&mut self.machine);
         invariants::after_event(&self.view, &now, outcome, expected);
         self.now(now);
-        self.note(event, outcome, &was);
+        self.watcher.note(event, outcome, &was, &self.model);
         outcome
-    }
-
-    /// Counts what an event reached.
-    fn note(&mut self, event: Event, outcome: Outcome, was: &Was) {
-        let mut reach = |milestone| self.reached.count(milestone);
-        let model = &self.model;
-
-        match outcome.answer {
-            Err(Refusal::Busy) if was.waiting => reach(Milestone::Busy),
-            Err(Refusal::NoResponse) if model.response.is_some() => reach(Milestone::NextTooEarly),
-            Err(Refusal::NoResponse) => reach(Milestone::NoResponse),
-            _ => {}
-        }
-
-        match outcome.change {
-            Change::Requested => {
-                reach(match was.assembling {
-                    true => Milestone::SeveralParts,
-                    false => Milestone::SinglePart,
-                });
-                reach(match model.has_pec() {
-                    true => Milestone::RequestWithPec,
-                    false => Milestone::RequestWithout,
-                });
-                if model.unread().is_some_and(|request| request.len() == 254) {
-                    reach(Milestone::LongestRequest);
-                }
-            }
-            Change::ResponseGone if matches!(event, Event::WriteReceived(_)) => {
-                reach(Milestone::Replaced);
-            }
-            Change::ResponseGone => {
-                reach(match was.blocks {
-                    1 => Milestone::OneBlock,
-                    _ => Milestone::SeveralBlocks,
-                });
-                if was.blocks == 9 {
-                    reach(Milestone::LongestResponse);
-                }
-            }
-            Change::None => {
-                if event == Event::Stop && was.assembling && !model.is_assembling() {
-                    reach(Milestone::PartsDropped);
-                }
-            }
-        }
-
-        match (event, was.reading, &model.reading) {
-            (Event::ReadRequested, _, Some(reading)) => {
-                let fetched = model.response.as_ref().map_or(0, |r| r.fetched);
-                if reading.number == 0 && fetched > 0 {
-                    reach(Milestone::BegunAnew);
-                }
-            }
-            (Event::ReadProcessed, _, Some(reading)) => {
-                if reading.handed_out == reading.len + 1 && reading.bytes.len() > reading.len {
-                    reach(Milestone::BlockPec);
-                }
-            }
-            (Event::Stop | Event::WriteRequested, Some((number, whole)), None) => {
-                if !whole {
-                    reach(Milestone::ReadInPart);
-                    self.read_in_part = Some(number);
-                } else if self.read_in_part.take() == Some(number) {
-                    reach(Milestone::ReadAgain);
-                }
-            }
-            _ => {}
-        }
-        if model.response.is_none() {
-            self.read_in_part = None;
-        }
     }
 
     // The BMC.
@@ -348,7 +277,7 @@ impl Player {
         self.now(now);
         if let (Some((ticket, _)), Some((serial, _))) = (taken, expected) {
             self.taken.push((ticket, serial));
-            self.reached.count(Milestone::Taken);
+            self.watcher.reach(Milestone::Taken);
         }
     }
 
@@ -364,7 +293,7 @@ impl Player {
         let now = View::of(&mut self.machine);
         invariants::after_put_back(&self.view, &now, back, expected);
         self.now(now);
-        self.reached.count(if back {
+        self.watcher.reach(if back {
             Milestone::PutBack
         } else {
             Milestone::NotPutBack
@@ -381,8 +310,8 @@ impl Player {
         invariants::after_respond(&self.view, &now, response.len(), result, expected);
         self.now(now);
         match result {
-            Err(RespondError::Length) => self.reached.count(Milestone::WrongLength),
-            Err(RespondError::Pending) => self.reached.count(Milestone::TooEarly),
+            Err(RespondError::Length) => self.watcher.reach(Milestone::WrongLength),
+            Err(RespondError::Pending) => self.watcher.reach(Milestone::TooEarly),
             _ => {}
         }
     }
@@ -396,7 +325,7 @@ impl Player {
         invariants::after_expire(&self.view, &now, expired, expected);
         self.now(now);
         if expired {
-            self.reached.count(Milestone::Expired);
+            self.watcher.reach(Milestone::Expired);
         }
     }
 
@@ -462,15 +391,6 @@ impl Player {
             println!();
         }
     }
-}
-
-/// What the model held before an event.
-struct Was {
-    waiting: bool,
-    assembling: bool,
-    blocks: usize,
-    /// What block is read, and whether the host has its data.
-    reading: Option<(usize, bool)>,
 }
 
 fn hex(bytes: &[u8]) -> String {

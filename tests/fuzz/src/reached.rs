@@ -3,6 +3,13 @@
 //! What scripts reached: shows that the model does not agree with the machine just for want of
 //! anything happening.
 
+use crate::{
+    invariants::Outcome,
+    machine::{Change, Refusal},
+    model::{valid_part, Model, Reading, LONGEST_MESSAGE},
+    player::Event,
+};
+
 macro_rules! milestones {
     ($($name:ident: $text:literal,)*) => {
         /// Something that a useful corpus reaches.
@@ -21,8 +28,14 @@ milestones! {
     LongestRequest: "request of 254 bytes",
     RequestWithPec: "request with a PEC",
     RequestWithout: "request without one",
-    PartsDropped: "begun request dropped for a part that is invalid or too much",
+    PartsDropped: "parts dropped for one that is invalid",
+    PartsReplaced: "parts dropped for a new first one",
+    WrongPec: "part with a wrong PEC",
+    Overlong: "part that would be valid with fewer bytes",
+    TooLong: "message of more than 254 bytes",
     Busy: "event refused while a request waits",
+    BusyWrite: "whole request ignored while another waits",
+    LateWrite: "write begun while a request waits, and ended later as a whole request",
     Taken: "request taken",
     PutBack: "request put back",
     NotPutBack: "request not put back, since it is answered, expired or followed by another",
@@ -33,13 +46,15 @@ milestones! {
     SeveralBlocks: "response fetched in several blocks",
     LongestResponse: "response of 9 blocks fetched",
     BlockPec: "block read with its PEC",
+    NoBlockPec: "block read without one, although the request before had one",
     ReadInPart: "block read in part",
     ReadAgain: "block read in part, then whole",
-    BegunAnew: "response begun anew behind its first block",
+    BegunAnew: "response begun anew",
+    AnewAndOn: "response begun anew behind several blocks, and read on",
     StopBetween: "block read although a stop came at the repeated start",
-    NextTooEarly: "further block refused, since the first one is due",
+    FirstIsDue: "further block refused, since the first one is due",
     NoResponse: "read refused, since there is no response",
-    Replaced: "response dropped for the next request",
+    Displaced: "response dropped for the next request",
 }
 
 /// How often scripts reached each milestone.
@@ -47,10 +62,6 @@ milestones! {
 pub struct Reached([usize; TEXTS.len()]);
 
 impl Reached {
-    pub(crate) fn count(&mut self, milestone: Milestone) {
-        self.0[milestone as usize] += 1;
-    }
-
     /// Adds what another script reached.
     pub fn add(&mut self, other: &Self) {
         for (mine, others) in self.0.iter_mut().zip(other.0) {
@@ -61,5 +72,176 @@ impl Reached {
     /// All milestones, and how often they were reached.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
         TEXTS.iter().copied().zip(self.0)
+    }
+}
+
+/// What the model held before an event.
+pub(crate) struct Was {
+    waiting: bool,
+    assembled: usize,
+    blocks: usize,
+    /// What block is read, and whether the host has its data.
+    reading: Option<(usize, bool)>,
+}
+
+impl Was {
+    pub(crate) fn of(model: &Model) -> Self {
+        Self {
+            waiting: model.request.is_some(),
+            assembled: model.assembled(),
+            blocks: model.response.as_ref().map_or(0, |r| r.blocks.len()),
+            reading: model.reading.as_ref().map(Reading::progress),
+        }
+    }
+}
+
+/// Sees what events reach.
+#[derive(Default)]
+pub(crate) struct Watcher {
+    reached: Reached,
+    /// What the host wrote behind its address, refused or not.
+    written: Vec<u8>,
+    /// A request waited when that began.
+    refused: bool,
+    /// Whether the latest request had a packet error code, and the one before.
+    pec: (bool, bool),
+    /// The block that the host last read in part.
+    read_in_part: Option<usize>,
+    /// The host had several blocks, and read the first one again.
+    begun_anew: bool,
+}
+
+impl Watcher {
+    pub(crate) fn reached(self) -> Reached {
+        self.reached
+    }
+
+    pub(crate) fn reach(&mut self, milestone: Milestone) {
+        self.reached.0[milestone as usize] += 1;
+    }
+
+    /// Counts what an event reached.
+    pub(crate) fn note(&mut self, event: Event, outcome: Outcome, was: &Was, model: &Model) {
+        match outcome.answer {
+            Err(Refusal::Busy) if was.waiting => self.reach(Milestone::Busy),
+            Err(Refusal::NoResponse) => self.reach(match model.response {
+                Some(_) => Milestone::FirstIsDue,
+                None => Milestone::NoResponse,
+            }),
+            _ => {}
+        }
+
+        match (event, outcome.change) {
+            (_, Change::Requested) => self.note_request(was, model),
+            (Event::WriteReceived(_), Change::ResponseGone) => self.reach(Milestone::Displaced),
+            (_, Change::ResponseGone) => {
+                self.reach(match was.blocks {
+                    1 => Milestone::OneBlock,
+                    _ => Milestone::SeveralBlocks,
+                });
+                if was.blocks == 9 {
+                    self.reach(Milestone::LongestResponse);
+                }
+            }
+            (Event::Stop, Change::None) => self.note_part(was, model),
+            _ => {}
+        }
+
+        match event {
+            Event::WriteRequested => {
+                self.written.clear();
+                self.refused = was.waiting;
+            }
+            Event::WriteReceived(byte) => {
+                self.written.push(byte);
+                if was.assembled > 0 && self.written == [0x06] {
+                    self.reach(Milestone::PartsReplaced);
+                }
+            }
+            Event::Stop => self.written.clear(),
+            _ => {}
+        }
+        self.note_read(event, was, model);
+    }
+
+    fn note_request(&mut self, was: &Was, model: &Model) {
+        self.reach(match was.assembled {
+            0 => Milestone::SinglePart,
+            _ => Milestone::SeveralParts,
+        });
+        self.pec = (model.has_pec(), self.pec.0);
+        self.reach(match self.pec.0 {
+            true => Milestone::RequestWithPec,
+            false => Milestone::RequestWithout,
+        });
+        if model.unread().is_some_and(|request| request.len() == 254) {
+            self.reach(Milestone::LongestRequest);
+        }
+    }
+
+    /// A write has ended that brought no request.
+    fn note_part(&mut self, was: &Was, model: &Model) {
+        if was.assembled > 0 && model.assembled() == 0 {
+            self.reach(Milestone::PartsDropped);
+        }
+        match (valid_part(&self.written), &self.written[..]) {
+            (Some(_), [0x02, ..]) if self.refused => self.reach(match was.waiting {
+                true => Milestone::BusyWrite,
+                false => Milestone::LateWrite,
+            }),
+            (Some((data, _)), [0x07 | 0x08, ..]) => {
+                if was.assembled + data.len() > LONGEST_MESSAGE {
+                    self.reach(Milestone::TooLong);
+                }
+            }
+            (None, [0x02, len @ 1..=32, rest @ ..]) => {
+                let more = rest.len().saturating_sub(usize::from(*len));
+                if more == 1 {
+                    self.reach(Milestone::WrongPec);
+                } else if more > 1 && valid_part(&self.written[..rest.len() + 3 - more]).is_some() {
+                    self.reach(Milestone::Overlong);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_read(&mut self, event: Event, was: &Was, model: &Model) {
+        match (event, was.reading, &model.reading) {
+            (Event::ReadRequested, _, Some(reading)) => {
+                let fetched = model.response.as_ref().map_or(0, |r| r.fetched);
+                if reading.number == 0 && fetched > 0 {
+                    self.reach(Milestone::BegunAnew);
+                    self.begun_anew = fetched > 1;
+                }
+            }
+            (Event::ReadProcessed, _, Some(reading)) => {
+                if reading.handed_out == reading.len + 1 {
+                    if self.pec.0 {
+                        self.reach(Milestone::BlockPec);
+                    } else if self.pec.1 {
+                        self.reach(Milestone::NoBlockPec);
+                    }
+                }
+            }
+            (Event::Stop | Event::WriteRequested, Some((number, whole)), None) => {
+                if !whole {
+                    self.reach(Milestone::ReadInPart);
+                    self.read_in_part = Some(number);
+                } else {
+                    if self.read_in_part.take() == Some(number) {
+                        self.reach(Milestone::ReadAgain);
+                    }
+                    if self.begun_anew && number > 0 {
+                        self.reach(Milestone::AnewAndOn);
+                    }
+                }
+            }
+            _ => {}
+        }
+        if model.response.is_none() {
+            self.read_in_part = None;
+            self.begun_anew = false;
+        }
     }
 }

@@ -34,8 +34,9 @@ pub(crate) enum Step {
     Next(u8),
     /// The host stops.
     Stop,
-    /// A block write, whole but for what `len` and `stop` say.
+    /// A block write, whole but for what its fields say.
     Part {
+        address: bool,
         command: u8,
         len: u8,
         pec: bool,
@@ -53,7 +54,7 @@ pub(crate) enum Step {
     Send {
         len: u16,
         pec: bool,
-        /// The last part has the command of a middle one.
+        /// The last part has the command of a middle one, and is short or empty.
         short_middle: bool,
     },
     /// All blocks of a response, as hosts read them.
@@ -94,7 +95,8 @@ pub(crate) fn steps(input: &[u8]) -> impl Iterator<Item = Step> + '_ {
             0x4 => Step::Read,
             0x5 => Step::Next(how + 1),
             0x6 => Step::Stop,
-            0x7 => Step::Part {
+            op @ (0x7 | 0xf) => Step::Part {
+                address: op == 0x7,
                 command: WRITES[usize::from(how & 3)],
                 len: value(),
                 pec: flag(2),
@@ -122,9 +124,7 @@ pub(crate) fn steps(input: &[u8]) -> impl Iterator<Item = Step> + '_ {
             0xb => Step::Take,
             0xc => Step::PutBack(how),
             0xd => Step::Respond(u16::from(value()) + u16::from(flag(0)) * 256),
-            0xe => Step::Expire,
-            // Lengths that hosts see most, without a byte for them.
-            _ => Step::Respond(1 + 2 * u16::from(how)),
+            _ => Step::Expire,
         })
     })
 }
