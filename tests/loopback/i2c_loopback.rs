@@ -22,7 +22,10 @@ use kernel::{
     bindings,
     debugfs,
     fmt,
-    interrupt::local_interrupt_disable,
+    interrupt::{
+        local_interrupt_disable,
+        LocalInterruptDisabled, //
+    },
     new_mutex,
     prelude::*,
     str::CString,
@@ -106,10 +109,11 @@ impl debugfs::Reader for StickyFile {
     }
 }
 
-/// A target, and the controller that talks to it.
+/// A target, and the controller that talks to it from its interrupt handler.
 struct Link<'a> {
     controller: &'static Controller,
-    target: Target<'a>,
+    target: &'a Target<'a>,
+    irq: LocalInterruptDisabled,
 }
 
 impl Link<'_> {
@@ -117,9 +121,8 @@ impl Link<'_> {
     fn event(&self, event: bindings::i2c_slave_event, byte: &mut u8) -> Result {
         let null = event == WRITE_REQUESTED && self.controller.null_at_request
             || event == STOP && self.controller.null_at_stop;
-        let irq = local_interrupt_disable();
 
-        self.target.event(&irq, event, (!null).then_some(byte))
+        self.target.event(&self.irq, event, (!null).then_some(byte))
     }
 
     /// Asks for a byte.
@@ -176,19 +179,6 @@ impl Link<'_> {
         }
         Ok(())
     }
-
-    fn transfer(&self, messages: &mut [Message]) -> Result {
-        for (index, message) in messages.iter_mut().enumerate() {
-            if index > 0 && self.controller.stop_at_repeated_start {
-                self.stop();
-            }
-            match message.direction() {
-                Direction::Write(bytes) => self.write(bytes)?,
-                Direction::Read(mut reader) => self.read(&mut reader)?,
-            }
-        }
-        Ok(())
-    }
 }
 
 struct Loopback(Arc<Settings>);
@@ -202,15 +192,32 @@ impl Algorithm for Loopback {
         let Some(address) = messages.first().map(Message::address) else {
             return Ok(());
         };
-        let link = Link {
-            controller: self.0.controller.lock().0,
-            target: bus.target(address).ok_or(ENXIO)?,
+        let controller = self.0.controller.lock().0;
+        let target = bus.target(address).ok_or(ENXIO)?;
+        // Interrupts are off for the time of a message at most.
+        let link = || Link {
+            controller,
+            target: &target,
+            irq: local_interrupt_disable(),
         };
 
-        let result = link.transfer(messages);
-        link.stop();
-        if link.controller.stop_twice {
-            link.stop();
+        let mut result = Ok(());
+        for (index, message) in messages.iter_mut().enumerate() {
+            if index > 0 && controller.stop_at_repeated_start {
+                link().stop();
+            }
+            result = match message.direction() {
+                Direction::Write(bytes) => link().write(bytes),
+                Direction::Read(mut reader) => link().read(&mut reader),
+            };
+            if result.is_err() {
+                break;
+            }
+        }
+
+        link().stop();
+        if controller.stop_twice {
+            link().stop();
         }
         result
     }

@@ -52,13 +52,14 @@ fn play_folder(folder: &Path) -> std::io::Result<bool> {
     }
 
     let mut missed = 0;
-    for (what, count) in reached.all() {
+    for (what, count) in reached.milestones() {
         println!("{count:6} {what}");
         missed += usize::from(count == 0);
     }
     println!(
-        "{} inputs played, {failed} failed, {missed} milestones missed",
-        files.len()
+        "{} inputs played, {failed} failed, {missed} milestones missed; {} pairs of state and event",
+        files.len(),
+        reached.pairs()
     );
     Ok(failed == 0 && missed == 0)
 }

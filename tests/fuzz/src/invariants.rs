@@ -12,10 +12,10 @@
 //! - A change is reported exactly when it happens.
 //! - A request is taken once. It comes back only if it still awaits its response, and is itself.
 //! - A response is taken exactly when a request waits for one, and has 1 to 254 bytes.
-//! - The phase and the counters tell what happened.
+//! - The phase and the counters tell what happened, and why bytes were dropped is told once.
 
 use crate::{
-    machine::{Change, Machine, Refusal, RespondError, Ticket},
+    machine::{Abort, Change, Counters, Machine, Refusal, RespondError, Ticket},
     model::Model,
     player::SlowPec,
     protocol::Message,
@@ -35,6 +35,9 @@ pub(crate) struct View {
     waiting: bool,
     responding: bool,
     unread: Option<Vec<u8>>,
+    /// Why bytes were dropped since the view before, and how often any were.
+    abort: Option<Abort>,
+    aborts: u32,
 }
 
 impl View {
@@ -44,8 +47,21 @@ impl View {
             // An empty response is never taken; the reason tells more.
             responding: machine.respond(&[]) == Err(RespondError::Pending),
             unread: machine.request().map(<[u8]>::to_vec),
+            abort: machine.take_abort(),
+            aborts: aborts(machine.counters()),
         }
     }
+}
+
+/// How often bytes of the host were dropped, for whatever reason.
+fn aborts(counters: &Counters) -> u32 {
+    counters.commands
+        + counters.sequence
+        + counters.overlong
+        + counters.length
+        + counters.pec
+        + counters.message
+        + counters.interrupted
 }
 
 /// After an event on the bus, which the model would have answered with `expected`.
@@ -76,6 +92,11 @@ pub(crate) fn after_event(before: &View, now: &View, outcome: Outcome, expected:
             "who is refused reads length 0 and zeros"
         );
     }
+    assert_eq!(
+        now.aborts - before.aborts,
+        u32::from(now.abort.is_some()),
+        "dropped bytes are told and counted once"
+    );
     assert_eq!(outcome, expected, "the event is answered as by the model");
 }
 

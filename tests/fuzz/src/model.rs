@@ -261,6 +261,40 @@ impl Model {
         }
     }
 
+    /// How many values [`Self::state`] has.
+    pub(crate) const STATES: usize = 6 * 14;
+
+    /// Where the conversation and the transaction are, as a number.
+    pub(crate) fn state(&self) -> usize {
+        let phase = match self.phase() {
+            "idle" => 0,
+            "receiving" => 1,
+            "requested" => 2,
+            "awaiting response" => 3,
+            "responding" => 4,
+            _ => 5,
+        };
+        let transaction = match (self.write.as_deref(), self.command, &self.reading) {
+            (Some([]), _, _) => 1,
+            (Some([0x02, ..]), _, _) => 2,
+            (Some([0x03]), _, _) => 3,
+            (Some([0x06, ..]), _, _) => 4,
+            (Some([0x07, ..]), _, _) => 5,
+            (Some([0x08, ..]), _, _) => 6,
+            (Some([0x09]), _, _) => 7,
+            (Some(_), _, _) => 8,
+            (_, Some(0x03), _) => 9,
+            (_, Some(_), _) => 10,
+            (_, _, Some(reading)) => match reading.progress() {
+                (_, true) => 11,
+                (0, false) => 12,
+                (_, false) => 13,
+            },
+            _ => 0,
+        };
+        phase * 14 + transaction
+    }
+
     /// Whether the host protects its messages.
     pub(crate) fn has_pec(&self) -> bool {
         self.pec

@@ -37,6 +37,20 @@ pub(crate) enum Event {
     Stop,
 }
 
+impl Event {
+    pub(crate) const KINDS: usize = 5;
+
+    pub(crate) fn kind(self) -> usize {
+        match self {
+            Self::WriteRequested => 0,
+            Self::WriteReceived(_) => 1,
+            Self::ReadRequested => 2,
+            Self::ReadProcessed => 3,
+            Self::Stop => 4,
+        }
+    }
+}
+
 /// Reports an event to the machine or the model: both have the same functions.
 macro_rules! report {
     ($to:expr, $event:expr) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What scripts reached: shows that the model does not agree with the machine just for want of
-//! anything happening.
+//! anything happening, and shows the fuzzer where something new has happened.
 
 use crate::{
     invariants::Outcome,
@@ -9,6 +9,7 @@ use crate::{
     model::{valid_part, Model, Reading, LONGEST_MESSAGE},
     player::Event,
 };
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 macro_rules! milestones {
     ($($name:ident: $text:literal,)*) => {
@@ -57,26 +58,54 @@ milestones! {
     Displaced: "response dropped for the next request",
 }
 
-/// How often scripts reached each milestone.
-#[derive(Default)]
-pub struct Reached([usize; TEXTS.len()]);
+/// Each event in each state of the model, reached or not.
+const PAIRS: usize = Model::STATES * Event::KINDS;
+
+/// What an input has reached, for the fuzzer: it takes any that is new as it takes a new edge.
+#[cfg_attr(feature = "libfuzzer", link_section = "__libfuzzer_extra_counters")]
+static FEATURES: [AtomicU8; TEXTS.len() + PAIRS] =
+    [const { AtomicU8::new(0) }; TEXTS.len() + PAIRS];
+
+/// How often scripts reached each milestone, and which pairs.
+pub struct Reached {
+    milestones: [usize; TEXTS.len()],
+    pairs: [bool; PAIRS],
+}
+
+impl Default for Reached {
+    fn default() -> Self {
+        Self {
+            milestones: [0; TEXTS.len()],
+            pairs: [false; PAIRS],
+        }
+    }
+}
 
 impl Reached {
     /// Adds what another script reached.
     pub fn add(&mut self, other: &Self) {
-        for (mine, others) in self.0.iter_mut().zip(other.0) {
+        for (mine, others) in self.milestones.iter_mut().zip(other.milestones) {
             *mine += others;
+        }
+        for (mine, others) in self.pairs.iter_mut().zip(other.pairs) {
+            *mine |= others;
         }
     }
 
     /// All milestones, and how often they were reached.
-    pub fn all(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
-        TEXTS.iter().copied().zip(self.0)
+    pub fn milestones(&self) -> impl Iterator<Item = (&'static str, usize)> + '_ {
+        TEXTS.iter().copied().zip(self.milestones)
+    }
+
+    /// How many pairs of a state and an event were reached.
+    pub fn pairs(&self) -> usize {
+        self.pairs.iter().filter(|reached| **reached).count()
     }
 }
 
 /// What the model held before an event.
 pub(crate) struct Was {
+    state: usize,
     waiting: bool,
     assembled: usize,
     blocks: usize,
@@ -87,6 +116,7 @@ pub(crate) struct Was {
 impl Was {
     pub(crate) fn of(model: &Model) -> Self {
         Self {
+            state: model.state(),
             waiting: model.request.is_some(),
             assembled: model.assembled(),
             blocks: model.response.as_ref().map_or(0, |r| r.blocks.len()),
@@ -117,11 +147,16 @@ impl Watcher {
     }
 
     pub(crate) fn reach(&mut self, milestone: Milestone) {
-        self.reached.0[milestone as usize] += 1;
+        self.reached.milestones[milestone as usize] += 1;
+        FEATURES[milestone as usize].store(1, Relaxed);
     }
 
     /// Counts what an event reached.
     pub(crate) fn note(&mut self, event: Event, outcome: Outcome, was: &Was, model: &Model) {
+        let pair = was.state * Event::KINDS + event.kind();
+        self.reached.pairs[pair] = true;
+        FEATURES[TEXTS.len() + pair].store(1, Relaxed);
+
         match outcome.answer {
             Err(Refusal::Busy) if was.waiting => self.reach(Milestone::Busy),
             Err(Refusal::NoResponse) => self.reach(match model.response {
