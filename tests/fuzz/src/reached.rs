@@ -61,10 +61,17 @@ milestones! {
 /// Each event in each state of the model, reached or not.
 const PAIRS: usize = Model::STATES * Event::KINDS;
 
-/// What an input has reached, for the fuzzer: it takes any that is new as it takes a new edge.
-#[cfg_attr(feature = "libfuzzer", link_section = "__libfuzzer_extra_counters")]
-static FEATURES: [AtomicU8; TEXTS.len() + PAIRS] =
-    [const { AtomicU8::new(0) }; TEXTS.len() + PAIRS];
+/// What an input has reached, for the fuzzer, which values anything new as it does a new edge. It
+/// finds this by the section, and clears it word by word.
+#[repr(align(8))]
+struct Features([AtomicU8; TEXTS.len() + PAIRS]);
+
+#[cfg_attr(
+    feature = "libfuzzer",
+    used,
+    link_section = "__libfuzzer_extra_counters"
+)]
+static FEATURES: Features = Features([const { AtomicU8::new(0) }; TEXTS.len() + PAIRS]);
 
 /// How often scripts reached each milestone, and which pairs.
 pub struct Reached {
@@ -148,14 +155,14 @@ impl Watcher {
 
     pub(crate) fn reach(&mut self, milestone: Milestone) {
         self.reached.milestones[milestone as usize] += 1;
-        FEATURES[milestone as usize].store(1, Relaxed);
+        FEATURES.0[milestone as usize].store(1, Relaxed);
     }
 
     /// Counts what an event reached.
     pub(crate) fn note(&mut self, event: Event, outcome: Outcome, was: &Was, model: &Model) {
         let pair = was.state * Event::KINDS + event.kind();
         self.reached.pairs[pair] = true;
-        FEATURES[TEXTS.len() + pair].store(1, Relaxed);
+        FEATURES.0[TEXTS.len() + pair].store(1, Relaxed);
 
         match outcome.answer {
             Err(Refusal::Busy) if was.waiting => self.reach(Milestone::Busy),
