@@ -44,6 +44,9 @@ demo:            ## set up everything, and show a host's conversation with a BMC
 test:            ## set up everything, and run all tests that need no hardware (SUITES="...": some)
 	@scripts/setup && scripts/test $(SUITES)
 
+fuzz:            ## fuzz the state machine, for FUZZ_SECONDS (600)
+	@scripts/setup && scripts/fuzz $(FUZZ_SECONDS)
+
 baseline:        ## the defects of the C driver, on it and on ours: a table
 	@scripts/setup && scripts/baseline
 
@@ -60,4 +63,4 @@ help:            ## this list
 	@echo 'is the build folder of the kernel, MO= one for the modules. LLVM=, RUSTC=, BINDGEN=,'
 	@echo 'ARCH= and CROSS_COMPILE= are taken from the kernel there if not given.'
 
-.PHONY: modules modules_install clean clippy rustdoc rust-analyzer fmt fmt-check demo test baseline bench kunit help
+.PHONY: modules modules_install clean clippy rustdoc rust-analyzer fmt fmt-check demo test fuzz baseline bench kunit help

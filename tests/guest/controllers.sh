@@ -25,7 +25,9 @@ bring_up() {
 	nodes=$(ls /dev/ipmi-ssif-host* | wc -l)
 	expect "$bus" echo "$nodes" || return
 	python3 "$guest/tiny_bmc.py" /dev/ipmi-ssif-host* >"$OUT/tiny_bmc.log" 2>&1 &
+	wait_for 30 opened "$nodes"
 }
+
 check "eleven targets, each with a node of its own" bring_up "$@"
 
 bus=0

@@ -36,7 +36,11 @@ def insmod(*arguments):
 
 
 def rmmod():
-    return subprocess.run(["rmmod", "ssif_bmc"], capture_output=True, text=True)
+    removed = subprocess.run(["rmmod", "ssif_bmc"], capture_output=True, text=True)
+    # With DEBUG_KOBJECT_RELEASE the driver's folder outlives its module by seconds.
+    while not removed.returncode and os.path.exists(DRIVER):
+        time.sleep(0.1)
+    return removed
 
 
 def dmesg():

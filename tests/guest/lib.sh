@@ -133,6 +133,11 @@ add_host() { # [BUS]
 	echo ipmi_ssif 0x10 >"$devices/i2c-${1:-0}/new_device"
 }
 
+# opened COUNT: whether this many device nodes are open.
+opened() {
+	[ "$(find /proc/[0-9]*/fd -lname '/dev/ipmi-ssif-host*' 2>/dev/null | wc -l)" -eq "$1" ]
+}
+
 # A simulated BMC behind the target: ipmi_sim, and the bridge to it.
 start_bmc() { # [BRIDGE ARGUMENT...]
 	mkdir -p "$TMPDIR/bmc"
