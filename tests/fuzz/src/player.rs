@@ -307,10 +307,10 @@ impl Player {
         let now = View::of(&mut self.machine);
         invariants::after_put_back(&self.view, &now, back, expected);
         self.now(now);
-        self.watcher.reach(if back {
-            Milestone::PutBack
-        } else {
-            Milestone::NotPutBack
+        self.watcher.reach(match &self.model.request {
+            _ if back => Milestone::PutBack,
+            Some(request) if !request.unread => Milestone::PutBackOther,
+            _ => Milestone::PutBackLate,
         });
     }
 

@@ -32,19 +32,21 @@ milestones! {
     PartsDropped: "parts dropped for one that is invalid",
     PartsReplaced: "parts dropped for a new first one",
     WrongPec: "part with a wrong PEC",
-    Overlong: "part that would be valid with fewer bytes",
+    Overlong: "full part with a PEC, and bytes behind that",
     TooLong: "message of more than 254 bytes",
     Busy: "event refused while a request waits",
     BusyWrite: "whole request ignored while another waits",
     LateWrite: "write begun while a request waits, and ended later as a whole request",
     Taken: "request taken",
     PutBack: "request put back",
-    NotPutBack: "request not put back, since it is answered, expired or followed by another",
+    PutBackLate: "request not put back, since it is answered or expired",
+    PutBackOther: "request not put back, since another one was taken",
     Expired: "request expired",
     WrongLength: "response of wrong length",
     TooEarly: "response while the one before is not fetched",
     OneBlock: "response fetched in one block",
     SeveralBlocks: "response fetched in several blocks",
+    FullLastBlock: "response fetched whose last block is full",
     LongestResponse: "response of 9 blocks fetched",
     BlockPec: "block read with its PEC",
     NoBlockPec: "block read without one, although the request before had one",
@@ -116,17 +118,20 @@ pub(crate) struct Was {
     waiting: bool,
     assembled: usize,
     blocks: usize,
+    full_last_block: bool,
     /// What block is read, and whether the host has its data.
     reading: Option<(usize, bool)>,
 }
 
 impl Was {
     pub(crate) fn of(model: &Model) -> Self {
+        let blocks = model.response.as_ref().map_or(&[][..], |r| &r.blocks);
         Self {
             state: model.state(),
             waiting: model.request.is_some(),
             assembled: model.assembled(),
-            blocks: model.response.as_ref().map_or(0, |r| r.blocks.len()),
+            blocks: blocks.len(),
+            full_last_block: blocks.len() > 1 && blocks.last().is_some_and(|b| b.len() == 32),
             reading: model.reading.as_ref().map(Reading::progress),
         }
     }
@@ -138,8 +143,8 @@ pub(crate) struct Watcher {
     reached: Reached,
     /// What the host wrote behind its address, refused or not.
     written: Vec<u8>,
-    /// A request waited when that began.
-    refused: bool,
+    /// Whether a request waited when that began; none behind no address.
+    refused: Option<bool>,
     /// Whether the latest request had a packet error code, and the one before.
     pec: (bool, bool),
     /// The block that the host last read in part.
@@ -181,6 +186,9 @@ impl Watcher {
                     1 => Milestone::OneBlock,
                     _ => Milestone::SeveralBlocks,
                 });
+                if was.full_last_block {
+                    self.reach(Milestone::FullLastBlock);
+                }
                 if was.blocks == 9 {
                     self.reach(Milestone::LongestResponse);
                 }
@@ -192,7 +200,7 @@ impl Watcher {
         match event {
             Event::WriteRequested => {
                 self.written.clear();
-                self.refused = was.waiting;
+                self.refused = Some(was.waiting);
             }
             Event::WriteReceived(byte) => {
                 self.written.push(byte);
@@ -200,8 +208,11 @@ impl Watcher {
                     self.reach(Milestone::PartsReplaced);
                 }
             }
-            Event::Stop => self.written.clear(),
-            _ => {}
+            // What comes behind is no write, until the next address.
+            _ => {
+                self.written.clear();
+                self.refused = None;
+            }
         }
         self.note_read(event, was, model);
     }
@@ -226,21 +237,22 @@ impl Watcher {
         if was.assembled > 0 && model.assembled() == 0 {
             self.reach(Milestone::PartsDropped);
         }
-        match (valid_part(&self.written), &self.written[..]) {
-            (Some(_), [0x02, ..]) if self.refused => self.reach(match was.waiting {
+        let part = valid_part(&self.written);
+        match (self.refused, part, &self.written[..]) {
+            (Some(true), Some(([_, ..], _)), [0x02, ..]) => self.reach(match was.waiting {
                 true => Milestone::BusyWrite,
                 false => Milestone::LateWrite,
             }),
-            (Some((data, _)), [0x07 | 0x08, ..]) => {
+            (Some(false), Some((data, _)), [0x07 | 0x08, ..]) => {
                 if was.assembled + data.len() > LONGEST_MESSAGE {
                     self.reach(Milestone::TooLong);
                 }
             }
-            (None, [0x02, len @ 1..=32, rest @ ..]) => {
+            (Some(false), None, [0x02, len @ 1..=32, rest @ ..]) => {
                 let more = rest.len().saturating_sub(usize::from(*len));
                 if more == 1 {
                     self.reach(Milestone::WrongPec);
-                } else if more > 1 && valid_part(&self.written[..rest.len() + 3 - more]).is_some() {
+                } else if *len == 32 && more > 1 && valid_part(&self.written[..35]).is_some() {
                     self.reach(Milestone::Overlong);
                 }
             }
