@@ -150,16 +150,16 @@ impl Model {
         self.end_write(End::Read);
         self.reading = None;
         let command = self.command.take();
-        self.busy().map_or_else(
-            |busy| (0, Err(busy)),
-            |()| match command {
-                Some(command) => match self.begin_read(command) {
-                    Some(len) => (len, Ok(())),
-                    None => (0, Err(Refusal::NoResponse)),
-                },
-                None => (0, Ok(())),
-            },
-        )
+        if let Err(busy) = self.busy() {
+            return (0, Err(busy));
+        }
+        let Some(command) = command else {
+            return (0, Ok(()));
+        };
+        match self.begin_read(command) {
+            Some(len) => (len, Ok(())),
+            None => (0, Err(Refusal::NoResponse)),
+        }
     }
 
     pub(crate) fn read_processed(&mut self) -> (u8, Answer) {
