@@ -81,7 +81,7 @@ pub(crate) enum Abort {
     Pec,
     /// A message of more than 254 bytes.
     Message,
-    /// A read that broke off a write.
+    /// A part that no stop ended: a read or another write broke it off.
     Interrupted,
 }
 
@@ -220,6 +220,7 @@ impl<P: Pec> Machine<P> {
     /// The host addresses us for a write. What it left unfinished before is void.
     pub(crate) fn write_requested(&mut self) -> (Change, Result<(), Refusal>) {
         let change = self.end_read();
+        self.interrupt();
         self.transaction = match self.exchange {
             Exchange::Requested { .. } => {
                 count(&mut self.counters.busy);
@@ -291,6 +292,7 @@ impl<P: Pec> Machine<P> {
             Transaction::Reading => (self.block.next(), Ok(())),
             Transaction::Ignored => (0, self.busy()),
             _ => {
+                self.interrupt();
                 self.transaction = Transaction::Ignored;
                 (0, self.busy())
             }
@@ -416,6 +418,14 @@ impl<P: Pec> Machine<P> {
         self.note(why);
         self.transaction = Transaction::Ignored;
         self.assembling = false;
+    }
+
+    /// Drops a part that no stop has ended, and with it the message that it belongs to: the rest
+    /// would be delivered without it.
+    fn interrupt(&mut self) {
+        if matches!(self.transaction, Transaction::Commanded(command) if !command.is_read()) {
+            self.abort(Abort::Interrupted);
+        }
     }
 
     /// Drops the response, if there is one, and counts that by `counter`.

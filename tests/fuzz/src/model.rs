@@ -14,10 +14,6 @@ pub(crate) const WIRE_ADDRESS: u8 = 0x20;
 pub(crate) const LONGEST_MESSAGE: usize = 254;
 const LONGEST_PART: usize = 32;
 
-/// Whether a further part that is broken off by the next address voids the message so far. If not,
-/// the message goes on as if the part had never been begun.
-const UNFINISHED_PART_VOIDS_MESSAGE: bool = false;
-
 /// CRC-8 with the polynomial x^8 + x^2 + x + 1, bit by bit.
 pub(crate) const fn crc8(mut crc: u8, bytes: &[u8]) -> u8 {
     let mut index = 0;
@@ -322,11 +318,8 @@ impl Model {
             ([command @ (0x03 | 0x09)], End::Stop | End::Read) => self.command = Some(*command),
             // A part of a request.
             ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Stop) => self.end_part(&bytes),
-            ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Other) => {
-                if UNFINISHED_PART_VOIDS_MESSAGE {
-                    self.parts = None;
-                }
-            }
+            // One that no stop ended voids the message that it belongs to.
+            ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Other) => self.parts = None,
             // A read breaks it off, or it was wrong before.
             _ => self.parts = None,
         }

@@ -417,6 +417,19 @@ fn unfinished_write_is_void_at_the_next_address() {
 }
 
 #[test]
+fn message_with_an_unfinished_part_is_dropped() {
+    let message = pattern(65);
+    let mut machine = machine();
+    write(&mut machine, 0x06, &message[..32]);
+    raw_write(&mut machine, &[&[0x07, 32], &message[32..64]].concat()).unwrap();
+    // No stop: a controller that empties its queue late may not see one.
+    assert_eq!(write(&mut machine, 0x08, &message[64..]), Change::None);
+    assert_eq!(machine.counters().last_abort, Some(Abort::Sequence));
+    assert_eq!(machine.counters().interrupted, 1);
+    assert_eq!(send(&mut machine, &message, false), Change::Requested);
+}
+
+#[test]
 fn read_that_breaks_off_a_write_gets_zeros() {
     let mut machine = machine();
     raw_write(&mut machine, &[0x02, 2, 0xab]).unwrap();
