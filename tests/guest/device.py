@@ -7,7 +7,6 @@ Host and target are clients of one loopback adapter. Every test binds the target
 import contextlib
 import ctypes
 import errno
-import mmap
 import os
 import select
 import signal

@@ -62,6 +62,15 @@ const REAL: Controller = Controller {
     ..PLAIN
 };
 
+const IMX: Controller = Controller {
+    name: "imx",
+    nack_after_request: None,
+    nack_after_byte: None,
+    stop_at_repeated_start: true,
+    one_too_many: true,
+    ..REAL
+};
+
 /// All controllers; each one stands for the driver of its name.
 pub(crate) const CONTROLLERS: &[Controller] = &[
     PLAIN,
@@ -102,21 +111,10 @@ pub(crate) const CONTROLLERS: &[Controller] = &[
         address_twice: true,
         ..REAL
     },
-    Controller {
-        name: "imx",
-        nack_after_request: None,
-        nack_after_byte: None,
-        stop_at_repeated_start: true,
-        one_too_many: true,
-        ..REAL
-    },
+    IMX,
     Controller {
         name: "at91",
-        nack_after_request: None,
-        nack_after_byte: None,
-        stop_at_repeated_start: true,
-        one_too_many: true,
-        ..REAL
+        ..IMX
     },
     Controller {
         name: "cadence",

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the Python scripts share: where things are, and what other scripts print."""
+
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SCRIPTS = ROOT / "scripts"
+
+
+def output(*command):
+    """What a command prints; its messages go to the terminal. Ends this script if it fails."""
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    if run.returncode:
+        sys.exit(run.returncode)
+    return run.stdout.strip()
+
+
+def setting(name):
+    """A setting of lib.sh."""
+    return output("sh", "-c", f'. scripts/lib.sh; echo "${name}"')
+
+
+def guest_kernel(name):
+    """The build folders of a guest kernel and of the modules for it, both brought up to date."""
+    kernel = pathlib.Path(output(SCRIPTS / "kernel-build", name))
+    return kernel, pathlib.Path(output(SCRIPTS / "modules-build", kernel))
