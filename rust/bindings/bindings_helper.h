@@ -5,5 +5,14 @@
  */
 
 #include <linux/ipmi_ssif_bmc.h>
+#include <linux/nvmem-consumer.h>
+#include <linux/nvmem-provider.h>
 
+#include "../../nvmem_core/linkage.h"
 #include "../../ssif_bmc/events.h"
+#include "../helpers/helpers.h"
+
+#if IS_ENABLED(CONFIG_OF)
+/* Not in a header of all: the C core has it in one of its own. */
+int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np);
+#endif

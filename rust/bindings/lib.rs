@@ -16,5 +16,6 @@
 )]
 
 use kernel::ffi;
+use pin_init::MaybeZeroable;
 
 include!(env!("BINDINGS_GENERATED"));

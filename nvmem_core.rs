@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The core of the nvmem subsystem, for providers that may leave while consumers hold them.
+//!
+//! Takes the place of `drivers/nvmem/core.c` and `layouts.c`: the same functions for C, with the same
+//! errors, and the same files in sysfs. What a provider brings is in a [`provider::Provider`], which is
+//! reached through an [`srcu_revocable::SrcuRevocable`] only.
+//!
+//! - `bits`, `geometry` and `keepout` are pure logic;
+//! - `device` registers, finds and holds devices; `provider` is what can be taken from them;
+//! - `cell` and `cells` are named parts of devices, `lookup` and `dt` find them for consumers;
+//! - `layout` is for drivers that know what is in a device;
+//! - `attributes` and `compat` are the files in sysfs, `events` is the notifier chain;
+//! - `consumer`, `provider_api` and `managed` are what C calls, exported by `linkage.c`.
+
+#![expect(
+    unreachable_pub,
+    reason = "files in rust/ are written for the kernel crate"
+)]
+
+use core::ffi::c_void;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Acquire, //
+        Atomic,
+        Relaxed,
+        Release,
+    }, //
+};
+
+// What the kernel crate lacks; each file is written to be part of it one day.
+#[path = "rust/bindings/lib.rs"]
+mod bindings;
+#[path = "rust/kernel/bus.rs"]
+mod bus;
+#[path = "rust/kernel/gpio.rs"]
+mod gpio;
+#[path = "rust/kernel/ida.rs"]
+mod ida;
+#[path = "rust/kernel/module_ref.rs"]
+mod module_ref;
+#[path = "rust/kernel/notifier.rs"]
+mod notifier;
+#[path = "rust/kernel/of.rs"]
+mod of;
+#[path = "rust/kernel/owned_device.rs"]
+mod owned_device;
+#[path = "rust/kernel/sync/srcu_revocable.rs"]
+mod srcu_revocable;
+#[path = "rust/kernel/sysfs.rs"]
+mod sysfs;
+
+#[path = "nvmem_core/attributes.rs"]
+mod attributes;
+#[path = "nvmem_core/bits.rs"]
+mod bits;
+#[path = "nvmem_core/cell.rs"]
+mod cell;
+#[path = "nvmem_core/cells.rs"]
+mod cells;
+#[path = "nvmem_core/compat.rs"]
+mod compat;
+#[path = "nvmem_core/consumer.rs"]
+mod consumer;
+#[path = "nvmem_core/device.rs"]
+mod device;
+#[cfg(CONFIG_OF)]
+#[path = "nvmem_core/dt.rs"]
+mod dt;
+#[path = "nvmem_core/events.rs"]
+mod events;
+#[path = "nvmem_core/geometry.rs"]
+mod geometry;
+#[path = "nvmem_core/keepout.rs"]
+mod keepout;
+#[cfg(CONFIG_OF)]
+#[path = "nvmem_core/layout.rs"]
+mod layout;
+#[path = "nvmem_core/lookup.rs"]
+mod lookup;
+#[path = "nvmem_core/managed.rs"]
+mod managed;
+#[path = "nvmem_core/provider.rs"]
+mod provider;
+#[path = "nvmem_core/provider_api.rs"]
+mod provider_api;
+
+/// What the messages of this module begin with.
+const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
+
+/// Functions for C, whose types are checked against the header that C includes.
+macro_rules! exported {
+    ($($(#[$attr:meta])* unsafe fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $ret:ty)? $body:block)*) => {
+        $(
+            $(#[$attr])*
+            ///
+            /// # Safety
+            ///
+            /// What the C function of this name expects.
+            #[no_mangle]
+            pub unsafe extern "C" fn $name($($arg: $type),*) $(-> $ret)? $body
+
+            const _: () = {
+                if true {
+                    $crate::bindings::$name
+                } else {
+                    $name
+                };
+            };
+        )*
+    };
+}
+use exported;
+
+/// The numbers of devices.
+fn ids() -> &'static ida::Ida {
+    // SAFETY: They are defined in `linkage.c`.
+    unsafe { ida::Ida::from_raw(&raw mut bindings::nvmem_core_ids) }
+}
+
+/// The number of objects whose release runs this module's text.
+static ALIVE: Atomic<usize> = Atomic::new(0);
+
+/// One of them.
+struct Alive(());
+
+impl Alive {
+    fn new() -> Self {
+        ALIVE.fetch_add(1, Relaxed);
+        Self(())
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, Release);
+    }
+}
+
+/// What the core registers with the driver model. Undone in the order of the fields.
+struct Core {
+    #[cfg(CONFIG_OF)]
+    _layouts: layout::Core,
+    _bus: bus::Registration,
+}
+
+impl Core {
+    fn new(module: *mut kernel::bindings::module) -> Result<KBox<Self>> {
+        let bus = device::register_bus().inspect_err(|error| {
+            if *error == EEXIST {
+                pr_err!("this kernel has an nvmem core already: build it with CONFIG_NVMEM=n, or with CONFIG_NVMEM_RUST=y\n");
+            }
+        })?;
+        #[cfg(not(CONFIG_OF))]
+        let _ = module;
+        Ok(KBox::new(
+            Self {
+                #[cfg(CONFIG_OF)]
+                _layouts: layout::Core::new(module)?,
+                _bus: bus,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+/// Starts the core.
+#[no_mangle]
+extern "C" fn nvmem_core_start(module: *mut kernel::bindings::module) -> *mut c_void {
+    // SAFETY: This is called once, before anything else.
+    unsafe { lookup::init() };
+    consumer::err_ptr(Core::new(module).map(|core| KBox::into_raw(core).cast()))
+}
+
+/// Stops the core, and waits for the devices that somebody still has.
+///
+/// # Safety
+///
+/// `core` came from [`nvmem_core_start`], and nobody uses the core any more.
+#[no_mangle]
+unsafe extern "C" fn nvmem_core_stop(core: *mut c_void) {
+    // SAFETY: By the function's requirements.
+    drop(unsafe { KBox::from_raw(core.cast::<Core>()) });
+
+    // All users have been unloaded. What is left is released by the driver model, in its own time.
+    while ALIVE.load(Acquire) != 0 {
+        kernel::time::delay::fsleep(kernel::time::Delta::from_millis(10));
+    }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Cells: named ranges of a device, as the device lists them and as consumers hold them.
+//!
+//! An [`Entry`] belongs to the list of its device, to its file and to the consumers who hold it, and is
+//! freed with the last of them (H3, H6). Taking it off the list revokes its callback, so that neither
+//! a file nor a consumer can get to the text of a layout that has left (H7).
+
+use crate::{
+    bits::Bits,
+    device::{
+        Device,
+        Handle, //
+    },
+    geometry::Extent,
+    module_ref::ModuleRef,
+    of::Node,
+    provider::{
+        PostProcess,
+        Provider, //
+    },
+    srcu_revocable::SrcuRevocable, //
+};
+use kernel::{
+    prelude::*,
+    static_lock_class,
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+/// A cell of a device.
+pub struct Entry {
+    pub name: CString,
+    pub extent: Extent,
+    pub node: Option<ARef<Node>>,
+    /// Whether it came with the device's layout, and goes with it.
+    pub of_layout: bool,
+    removed: AtomicFlag,
+    post_process: Option<Pin<KBox<SrcuRevocable<PostProcess>>>>,
+}
+
+impl Entry {
+    pub fn new(
+        name: &CStr,
+        extent: Extent,
+        node: Option<ARef<Node>>,
+        of_layout: bool,
+        post_process: Option<PostProcess>,
+    ) -> Result<Arc<Self>> {
+        let post_process = post_process
+            .map(|post_process| {
+                KBox::pin_init(
+                    SrcuRevocable::new(post_process, c"nvmem_cell", static_lock_class!()),
+                    GFP_KERNEL,
+                )
+            })
+            .transpose()?;
+
+        Ok(Arc::new(
+            Self {
+                name: CString::try_from(name)?,
+                extent,
+                node,
+                of_layout,
+                removed: AtomicFlag::new(false),
+                post_process,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    /// Makes the cell inaccessible, and waits for its callback to end.
+    pub fn revoke(&self) {
+        self.removed.store(true, Relaxed);
+        if let Some(post_process) = &self.post_process {
+            post_process.revoke();
+        }
+    }
+
+    /// Reads the cell, for a consumer who knows it by `id` and `index`.
+    pub fn read(&self, device: &Device, id: Option<&CStr>, index: c_int) -> Result<KVec<u8>> {
+        let provider = device.access()?;
+        if self.removed.load(Relaxed) {
+            return Err(ENODEV);
+        }
+        let post_process = match &self.post_process {
+            Some(post_process) => Some(post_process.try_access().ok_or(ENODEV)?),
+            None => None,
+        };
+        read(&provider, &self.extent, post_process.as_deref(), id, index)
+    }
+
+    /// Writes the cell, and returns the length of `value`.
+    pub fn write(&self, device: &Device, value: &[u8]) -> Result<usize> {
+        let provider = device.access()?;
+        if self.removed.load(Relaxed) {
+            return Err(ENODEV);
+        }
+        // What the callback makes of the bytes cannot be undone.
+        if device.is_read_only() || self.post_process.is_some() {
+            return Err(EINVAL);
+        }
+        write(&provider, &self.extent, value)
+    }
+}
+
+/// Reads what `extent` describes.
+pub fn read(
+    provider: &Provider,
+    extent: &Extent,
+    post_process: Option<&PostProcess>,
+    id: Option<&CStr>,
+    index: c_int,
+) -> Result<KVec<u8>> {
+    let mut buf = KVec::from_elem(0, extent.raw_len.max(extent.bytes), GFP_KERNEL)?;
+
+    let raw = buf.get_mut(..extent.raw_len).ok_or(EINVAL)?;
+    provider.read(extent.offset, raw)?;
+    if let Some(bits) = extent.bits {
+        bits.extract(buf.get_mut(..extent.bytes).ok_or(EINVAL)?);
+    }
+    if let Some(post_process) = post_process {
+        let raw = buf.get_mut(..extent.raw_len).ok_or(EINVAL)?;
+        post_process.call(id, index, extent.offset, raw)?;
+    }
+    buf.truncate(extent.bytes);
+    Ok(buf)
+}
+
+/// Writes what `extent` describes, and returns the length of `value`.
+pub fn write(provider: &Provider, extent: &Extent, value: &[u8]) -> Result<usize> {
+    let mut writer = provider.writer();
+
+    match extent.bits {
+        None if value.len() != extent.bytes => return Err(EINVAL),
+        None => writer.write(extent.offset, value)?,
+        Some(bits) => {
+            if value.len() != bits.value_bytes() && value.len() != extent.bytes {
+                return Err(EINVAL);
+            }
+            let stored = merge(provider, extent, bits, value)?;
+            writer.write(extent.offset, &stored)?;
+        }
+    }
+    Ok(value.len())
+}
+
+/// The stored bytes of a cell with `value` in place of its bits.
+fn merge(provider: &Provider, extent: &Extent, bits: Bits, value: &[u8]) -> Result<KVec<u8>> {
+    let mut stored = KVec::from_elem(0, extent.raw_len.max(extent.bytes), GFP_KERNEL)?;
+
+    if bits.shares_bytes() {
+        let raw = stored.get_mut(..extent.raw_len).ok_or(EINVAL)?;
+        provider.read(extent.offset, raw)?;
+    }
+    stored.truncate(extent.bytes);
+    bits.insert(&mut stored, value);
+    Ok(stored)
+}
+
+/// A cell as a consumer holds it.
+///
+/// What it refers to is let go of in the order of the fields.
+pub struct Cell {
+    pub entry: Arc<Entry>,
+    /// What the consumer calls it, and which part of it is meant.
+    id: Option<CString>,
+    index: c_int,
+    /// Keeps the cell's layout loaded: what was taken is what is given back (H8).
+    _layout: Option<ModuleRef>,
+    device: Handle,
+}
+
+impl Cell {
+    pub fn new(
+        device: Handle,
+        layout: Option<ModuleRef>,
+        entry: Arc<Entry>,
+        id: Option<&CStr>,
+        index: c_int,
+    ) -> Result<KBox<Self>> {
+        let id = id.map(CString::try_from).transpose()?;
+        Ok(KBox::new(
+            Self {
+                entry,
+                id,
+                index,
+                _layout: layout,
+                device,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+
+    pub fn read(&self) -> Result<KVec<u8>> {
+        self.entry
+            .read(self.device.device(), self.id.as_deref(), self.index)
+    }
+
+    pub fn write(&self, value: &[u8]) -> Result<usize> {
+        self.entry.write(self.device.device(), value)
+    }
+}

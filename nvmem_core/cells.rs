@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The list of a device's cells, and their files in sysfs.
+//!
+//! The list, a cell's file and the consumers of a cell share its [`Entry`] by reference. Removing a cell
+//! removes its file first, which waits for those who read it (H3).
+
+use crate::{
+    attributes, bindings,
+    cell::Entry,
+    device::Device,
+    events::{
+        self,
+        Event, //
+    },
+    geometry::{
+        Invalid,
+        Request, //
+    },
+    of::Node,
+    provider::PostProcess,
+    sysfs::{
+        BinFile,
+        Contents,
+        Folder,
+        Setup, //
+    },
+};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::{
+        aref::ARef,
+        Arc, //
+    },
+};
+
+/// The cells of a device.
+pub struct Cells {
+    list: KVec<Listed>,
+    folder: Option<Folder>,
+    /// Whether the device is in sysfs and announced, and what is added is too.
+    public: bool,
+}
+
+struct Listed {
+    file: Option<Pin<KBox<BinFile<CellFile>>>>,
+    entry: Arc<Entry>,
+}
+
+impl Cells {
+    pub const fn new() -> Self {
+        Self {
+            list: KVec::new(),
+            folder: None,
+            public: false,
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.list.iter().map(|listed| &listed.entry)
+    }
+
+    /// The cell of this name.
+    pub fn named(&self, name: &CStr) -> Option<Arc<Entry>> {
+        let found = self.entries().find(|entry| *entry.name == *name);
+        found.cloned()
+    }
+
+    /// The cell that the device tree describes by `node`.
+    #[cfg(CONFIG_OF)]
+    pub fn at_node(&self, node: &Node) -> Option<Arc<Entry>> {
+        let is_it = |its: &ARef<Node>| its.as_raw() == node.as_raw();
+        let found = self
+            .entries()
+            .find(|entry| entry.node.as_ref().is_some_and(is_it));
+        found.cloned()
+    }
+
+    /// Makes the file of the cell at `index`, if the device has files.
+    fn make_file(&mut self, device: &Device, index: usize) -> Result {
+        let listed = self.list.get_mut(index).ok_or(EINVAL)?;
+        if !cfg!(CONFIG_NVMEM_SYSFS) || listed.file.is_some() {
+            return Ok(());
+        }
+        let dev: &kernel::device::Device = device.as_ref();
+        let folder = match &mut self.folder {
+            Some(folder) => folder,
+            none => none.insert(Folder::create(dev.into(), c"cells")?),
+        };
+        let Entry { name, extent, .. } = &*listed.entry;
+        let (offset, bit) = (extent.offset, extent.bit_offset);
+        let setup = Setup {
+            name: CString::try_from_fmt(fmt!("{}@{offset:x},{bit:x}", &**name))?,
+            mode: 0o444 & device.mode,
+            size: extent.bytes,
+        };
+        let contents = CellFile {
+            device: device.into(),
+            entry: listed.entry.clone(),
+        };
+        listed.file = Some(BinFile::in_folder(folder, setup, contents)?);
+        Ok(())
+    }
+}
+
+/// What a cell is to be.
+pub struct NewCell<'a> {
+    pub name: &'a CStr,
+    pub request: Request,
+    pub post_process: Option<PostProcess>,
+}
+
+impl NewCell<'_> {
+    /// What `info` says, except for its node.
+    ///
+    /// # Safety
+    ///
+    /// `info` is what `nvmem_add_one_cell()` expects, and its callback may be called until the cell is
+    /// removed.
+    pub unsafe fn from_info(info: &bindings::nvmem_cell_info) -> Result<Self> {
+        if info.name.is_null() {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the function's requirements.
+        unsafe {
+            Ok(Self {
+                name: CStr::from_char_ptr(info.name),
+                request: request_of(info),
+                post_process: PostProcess::new(info),
+            })
+        }
+    }
+}
+
+/// What `info` asks for.
+pub fn request_of(info: &bindings::nvmem_cell_info) -> Request {
+    Request {
+        offset: info.offset,
+        raw_len: info.raw_len,
+        bytes: info.bytes,
+        bit_offset: info.bit_offset,
+        nbits: info.nbits,
+    }
+}
+
+/// Says why a cell is refused.
+pub fn refuse(device: &Device, name: &CStr, why: Invalid) -> Error {
+    let dev: &kernel::device::Device = device.as_ref();
+    dev_err!(dev, "cell {name} is refused: {why:?}\n");
+    EINVAL
+}
+
+/// Adds a cell to a device, `ENODEV` if its provider has left.
+///
+/// A cell that is added while the device has a layout is the layout's, and goes when that does.
+pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Result {
+    // The provider stays until the cell is in the list, from which unregistering removes it.
+    let _provider = device.access()?;
+    let NewCell {
+        name,
+        request,
+        post_process,
+    } = cell;
+
+    let extent = match device.geometry.cell(&request) {
+        Ok(extent) => extent,
+        Err(why) => return Err(refuse(device, name, why)),
+    };
+    #[cfg(CONFIG_OF)]
+    let of_layout = crate::layout::adds_cells(device)?;
+    #[cfg(not(CONFIG_OF))]
+    let of_layout = false;
+    let entry = Entry::new(name, extent, node, of_layout, post_process)?;
+
+    let public = {
+        let mut cells = device.cells.lock();
+        let is_same = |its: &Arc<Entry>| {
+            *its.name == *entry.name
+                && its.extent.offset == extent.offset
+                && its.extent.bit_offset == extent.bit_offset
+        };
+        if cells.entries().any(is_same) {
+            let dev: &kernel::device::Device = device.as_ref();
+            dev_err!(dev, "there is a cell {name} at {} already\n", extent.offset);
+            return Err(EEXIST);
+        }
+        let listed = Listed {
+            file: None,
+            entry: entry.clone(),
+        };
+        cells.list.push(listed, GFP_KERNEL)?;
+        if cells.public {
+            let index = cells.list.len().saturating_sub(1);
+            if let Err(error) = cells.make_file(device, index) {
+                cells.list.pop();
+                return Err(error);
+            }
+        }
+        cells.public
+    };
+    if public {
+        events::notify(Event::CellAdd(&entry));
+    }
+    Ok(())
+}
+
+/// Adds the cells that are part of the configuration. Their nodes become the device's.
+///
+/// # Safety
+///
+/// `config` is what `nvmem_register()` expects, and its callbacks may be called until the cells are
+/// removed.
+pub unsafe fn add_configured(device: &Device, config: &bindings::nvmem_config) -> Result {
+    if config.cells.is_null() {
+        return Ok(());
+    }
+    for i in 0..usize::try_from(config.ncells).unwrap_or(0) {
+        // SAFETY: By the function's requirements.
+        unsafe { add_info(device, &*config.cells.add(i)) }?;
+    }
+    Ok(())
+}
+
+/// Adds the cell that `info` describes. The reference to its node is taken over on success only.
+///
+/// # Safety
+///
+/// As for [`NewCell::from_info`]; `info.np` is null or a node with a reference.
+pub unsafe fn add_info(device: &Device, info: &bindings::nvmem_cell_info) -> Result {
+    // SAFETY: By the function's requirements.
+    let node: Option<ARef<Node>> = unsafe { Node::from_raw(info.np) }.map(ARef::from);
+    // SAFETY: By the function's requirements.
+    add(device, unsafe { NewCell::from_info(info) }?, node)?;
+    // SAFETY: By the function's requirements, this reference is ours now. The cell has its own.
+    drop(unsafe { Node::adopt(info.np) });
+    Ok(())
+}
+
+/// Makes files for the cells that are there, and announces them.
+pub fn publish(device: &Device) -> Result {
+    for index in 0.. {
+        let entry = {
+            let mut cells = device.cells.lock();
+            cells.public = true;
+            let Some(listed) = cells.list.get(index) else {
+                break;
+            };
+            let entry = listed.entry.clone();
+            cells.make_file(device, index)?;
+            entry
+        };
+        events::notify(Event::CellAdd(&entry));
+    }
+    Ok(())
+}
+
+/// Removes all cells that `which` wants removed.
+pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
+    loop {
+        let (listed, public) = {
+            let mut cells = device.cells.lock();
+            let public = cells.public;
+            let Some(index) = cells.list.iter().position(|listed| which(&listed.entry)) else {
+                return;
+            };
+            let Ok(listed) = cells.list.remove(index) else {
+                return;
+            };
+            (listed, public)
+        };
+        // Without the lock: this waits for readers of the file, and the listeners may do as they like.
+        drop(listed.file);
+        if public {
+            events::notify(Event::CellRemove(&listed.entry));
+        }
+        listed.entry.revoke();
+    }
+}
+
+/// Has all cells removed when the device is unregistered, and their folder.
+pub struct Registration(ARef<Device>);
+
+impl Registration {
+    pub fn new(device: &ARef<Device>) -> Self {
+        Self(device.clone())
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        remove(&self.0, |_| true);
+        let folder = self.0.cells.lock().folder.take();
+        drop(folder);
+    }
+}
+
+/// What is in the file of a cell.
+struct CellFile {
+    device: ARef<Device>,
+    entry: Arc<Entry>,
+}
+
+impl Contents for CellFile {
+    fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let value = self.entry.read(&self.device, Some(&self.entry.name), 0)?;
+        Ok(attributes::copy_from(&value, offset, buf))
+    }
+
+    fn write(&self, _offset: u64, _buf: &[u8]) -> Result<usize> {
+        Err(EPERM)
+    }
+}

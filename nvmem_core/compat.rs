@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The file `eeprom` or `fram` of drivers that were there before nvmem, in the folder of the device
+//! that they were in.
+
+use crate::{
+    attributes, bindings,
+    device::Device,
+    sysfs::{
+        BinFile,
+        Contents,
+        Setup, //
+    },
+};
+use kernel::{
+    device,
+    prelude::*,
+    str::CString,
+    sync::aref::ARef, //
+};
+
+/// The file. The device that it is in is counted while it is there (H15).
+pub struct File {
+    _file: Pin<KBox<BinFile<Whole>>>,
+}
+
+impl File {
+    /// Makes the file in the folder of `base`; `ENOSYS` without nvmem in sysfs.
+    pub fn create(device: &ARef<Device>, base: &device::Device, kind: c_uint) -> Result<Self> {
+        if !cfg!(CONFIG_NVMEM_SYSFS) {
+            return Err(ENOSYS);
+        }
+        let name = match kind {
+            bindings::nvmem_type_NVMEM_TYPE_FRAM => c"fram",
+            _ => c"eeprom",
+        };
+        let setup = Setup {
+            name: CString::try_from(name)?,
+            mode: device.mode,
+            size: device.size,
+        };
+        let file = BinFile::in_device(base.into(), setup, Whole(device.clone()))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// All of a device.
+struct Whole(ARef<Device>);
+
+impl Contents for Whole {
+    fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        attributes::read(&self.0, offset, buf)
+    }
+
+    fn write(&self, offset: u64, buf: &[u8]) -> Result<usize> {
+        attributes::write(&self.0, offset, buf)
+    }
+}

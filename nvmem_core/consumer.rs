@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The consumers' part of the C API.
+//!
+//! C header: [`include/linux/nvmem-consumer.h`](srctree/include/linux/nvmem-consumer.h)
+
+use crate::{
+    bindings,
+    cell::{
+        self,
+        Cell, //
+    },
+    cells,
+    device::{
+        self,
+        Device,
+        Handle, //
+    },
+    events,
+    exported,
+    lookup,
+    of,
+    provider::PostProcess, //
+};
+use core::{
+    ffi::c_void,
+    ptr::{
+        self,
+        NonNull, //
+    },
+    slice, //
+};
+use kernel::{
+    bindings::{
+        device as RawDevice,
+        device_node,
+        notifier_block, //
+    },
+    prelude::*, //
+};
+
+/// An error as a pointer, or the pointer.
+pub fn err_ptr<T>(result: Result<*mut T>) -> *mut T {
+    result.unwrap_or_else(|error| error.to_ptr())
+}
+
+/// An error as a negative number, or the number.
+pub fn err_int(result: Result<usize>) -> c_int {
+    // CAST: As in the C API, which gives lengths as `int`.
+    result.map_or_else(|error| error.to_errno(), |number| number as c_int)
+}
+
+/// # Safety
+///
+/// `ptr` is null or a string, for `'a`.
+unsafe fn string<'a>(ptr: *const c_char) -> Option<&'a CStr> {
+    // SAFETY: By the function's requirements.
+    (!ptr.is_null()).then(|| unsafe { CStr::from_char_ptr(ptr) })
+}
+
+/// # Safety
+///
+/// `ptr` is an nvmem device that has a reference for `'a`.
+pub unsafe fn nvmem<'a>(ptr: *mut bindings::nvmem_device) -> &'a Device {
+    // SAFETY: By the function's requirements.
+    unsafe { Device::from_raw(ptr.cast()) }
+}
+
+/// # Safety
+///
+/// `ptr` is a device that has a reference for `'a`.
+unsafe fn plain<'a>(ptr: *mut RawDevice) -> &'a kernel::device::Device {
+    // SAFETY: By the function's requirements.
+    unsafe { kernel::device::Device::from_raw(ptr) }
+}
+
+/// # Safety
+///
+/// `buf` has `len` bytes that may be written, for `'a`, or `len` is zero.
+unsafe fn bytes_mut<'a>(buf: *mut c_void, len: usize) -> &'a mut [u8] {
+    if len == 0 {
+        return &mut [];
+    }
+    // SAFETY: By the function's requirements.
+    unsafe { slice::from_raw_parts_mut(buf.cast(), len) }
+}
+
+/// # Safety
+///
+/// `buf` has `len` bytes, for `'a`, or `len` is zero.
+unsafe fn bytes<'a>(buf: *const c_void, len: usize) -> &'a [u8] {
+    if len == 0 {
+        return &[];
+    }
+    // SAFETY: By the function's requirements.
+    unsafe { slice::from_raw_parts(buf.cast(), len) }
+}
+
+/// Finds the device that a consumer means: by its node's property `nvmem`, or else by name.
+fn get_device(dev: &kernel::device::Device, name: Option<&CStr>) -> Result<Handle> {
+    #[cfg(CONFIG_OF)]
+    if let Some(node) = of::node_of(dev) {
+        match crate::dt::device_of(node, name) {
+            Err(error) if error != EPROBE_DEFER => {}
+            found => return found,
+        }
+    }
+    #[cfg(not(CONFIG_OF))]
+    let _ = dev;
+    device::find_by_name(name.ok_or(EINVAL)?)
+}
+
+/// Finds the cell that a consumer means: by its node's property `nvmem-cells`, or in the look-up tables.
+fn get_cell(dev: &kernel::device::Device, id: Option<&CStr>) -> Result<KBox<Cell>> {
+    #[cfg(CONFIG_OF)]
+    if let Some(node) = of::node_of(dev) {
+        match crate::dt::cell_of(node, id) {
+            Err(error) if error != EPROBE_DEFER => {}
+            found => return found,
+        }
+    }
+    lookup::cell(dev.name(), id.ok_or(EINVAL)?)
+}
+
+/// The cell `id` of a consumer, as a number of exactly `N` bytes in the machine's order.
+///
+/// # Safety
+///
+/// `dev` is a device, and `id` null or a string.
+unsafe fn read_exact<const N: usize>(dev: *mut RawDevice, id: *const c_char) -> Result<[u8; N]> {
+    // SAFETY: By the function's requirements.
+    let value = unsafe { get_cell(plain(dev), string(id)) }?.read()?;
+    <[u8; N]>::try_from(&value[..]).map_err(|_| EINVAL)
+}
+
+/// The cell `id` of a consumer, as a little-endian number of at most `N` bytes.
+///
+/// # Safety
+///
+/// `dev` is a device, and `id` null or a string.
+unsafe fn read_variable<const N: usize>(dev: *mut RawDevice, id: *const c_char) -> Result<[u8; N]> {
+    // SAFETY: By the function's requirements.
+    let cell = unsafe { get_cell(plain(dev), string(id)) }?;
+    let value = cell.read()?;
+    // With bits, the rest of what is read is padding.
+    let len = cell.entry.extent.bits.map(|bits| bits.value_bytes());
+    let value = value.get(..len.unwrap_or(value.len())).ok_or(EINVAL)?;
+
+    let mut number = [0; N];
+    let low = number.get_mut(..value.len()).ok_or(ERANGE)?;
+    low.copy_from_slice(value);
+    Ok(number)
+}
+
+/// Stores a number where the caller wants it.
+///
+/// # Safety
+///
+/// `to` may be written.
+unsafe fn store<T>(to: *mut T, number: Result<T>) -> c_int {
+    match number {
+        Ok(number) => {
+            // SAFETY: By the function's requirements.
+            unsafe { to.write(number) };
+            0
+        }
+        Err(error) => error.to_errno(),
+    }
+}
+
+exported! {
+    /// Gets a cell of `dev`, by the device tree or else by the look-up tables.
+    unsafe fn nvmem_cell_get(dev: *mut RawDevice, id: *const c_char) -> *mut bindings::nvmem_cell {
+        // SAFETY: By the C API: a device, and a string or null.
+        let cell = unsafe { get_cell(plain(dev), string(id)) };
+        err_ptr(cell.map(|cell| KBox::into_raw(cell).cast()))
+    }
+
+    /// Gives a cell back.
+    unsafe fn nvmem_cell_put(cell: *mut bindings::nvmem_cell) {
+        if !cell.is_null() {
+            // SAFETY: By the C API, it came from one of the functions that get cells.
+            drop(unsafe { KBox::from_raw(cell.cast::<Cell>()) });
+        }
+    }
+
+    /// Reads a cell into memory that the caller frees.
+    unsafe fn nvmem_cell_read(cell: *mut bindings::nvmem_cell, len: *mut usize) -> *mut c_void {
+        // SAFETY: By the C API, the cell is held by the caller.
+        let value = unsafe { &*cell.cast::<Cell>() }.read();
+        err_ptr(value.map(|value| {
+            let (buf, count, _) = value.into_raw_parts();
+            if !len.is_null() {
+                // SAFETY: By the C API, it may be written if it is not null.
+                unsafe { len.write(count) };
+            }
+            buf.cast()
+        }))
+    }
+
+    /// Writes a cell; returns the length.
+    unsafe fn nvmem_cell_write(cell: *mut bindings::nvmem_cell, buf: *mut c_void, len: usize) -> c_int {
+        // SAFETY: By the C API, the cell is held by the caller, and the buffer has this length.
+        err_int(unsafe { (*cell.cast::<Cell>()).write(bytes(buf, len)) })
+    }
+
+    /// Reads a cell of exactly one byte.
+    unsafe fn nvmem_cell_read_u8(dev: *mut RawDevice, id: *const c_char, value: *mut u8) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_exact(dev, id).map(u8::from_ne_bytes)) }
+    }
+
+    /// Reads a cell of exactly two bytes.
+    unsafe fn nvmem_cell_read_u16(dev: *mut RawDevice, id: *const c_char, value: *mut u16) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_exact(dev, id).map(u16::from_ne_bytes)) }
+    }
+
+    /// Reads a cell of exactly four bytes.
+    unsafe fn nvmem_cell_read_u32(dev: *mut RawDevice, id: *const c_char, value: *mut u32) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_exact(dev, id).map(u32::from_ne_bytes)) }
+    }
+
+    /// Reads a cell of exactly eight bytes.
+    unsafe fn nvmem_cell_read_u64(dev: *mut RawDevice, id: *const c_char, value: *mut u64) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_exact(dev, id).map(u64::from_ne_bytes)) }
+    }
+
+    /// Reads a cell of up to four bytes, the lowest first; `ERANGE` if it is longer.
+    unsafe fn nvmem_cell_read_variable_le_u32(dev: *mut RawDevice, id: *const c_char, value: *mut u32) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_variable(dev, id).map(u32::from_le_bytes)) }
+    }
+
+    /// Reads a cell of up to eight bytes, the lowest first; `ERANGE` if it is longer.
+    unsafe fn nvmem_cell_read_variable_le_u64(dev: *mut RawDevice, id: *const c_char, value: *mut u64) -> c_int {
+        // SAFETY: By the C API.
+        unsafe { store(value, read_variable(dev, id).map(u64::from_le_bytes)) }
+    }
+
+    /// Gets a device, by the device tree or else by name.
+    unsafe fn nvmem_device_get(dev: *mut RawDevice, name: *const c_char) -> *mut bindings::nvmem_device {
+        // SAFETY: By the C API: a device, and a string or null.
+        err_ptr(unsafe { get_device(plain(dev), string(name)) }.map(Handle::into_raw))
+    }
+
+    /// Gets the first device that `matches`.
+    unsafe fn nvmem_device_find(
+        data: *mut c_void,
+        matches: Option<unsafe extern "C" fn(*mut RawDevice, *const c_void) -> c_int>,
+    ) -> *mut bindings::nvmem_device {
+        let Some(matches) = matches else {
+            return EINVAL.to_ptr();
+        };
+        err_ptr(device::find(|dev| {
+            let dev = ptr::from_ref(dev).cast_mut().cast();
+            // SAFETY: By the C API, the function takes any device, and this data.
+            unsafe { matches(dev, data) != 0 }
+        }).map(Handle::into_raw))
+    }
+
+    /// Gives a device back.
+    unsafe fn nvmem_device_put(nvmem: *mut bindings::nvmem_device) {
+        if let Some(nvmem) = NonNull::new(nvmem) {
+            // SAFETY: By the C API, it came from one of the functions that get devices.
+            drop(unsafe { Handle::from_raw(nvmem) });
+        }
+    }
+
+    /// Reads from a device; returns the number of bytes.
+    unsafe fn nvmem_device_read(nvmem: *mut bindings::nvmem_device, offset: c_uint, len: usize, buf: *mut c_void) -> c_int {
+        if nvmem.is_null() {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
+        let (device, buf) = unsafe { (self::nvmem(nvmem), bytes_mut(buf, len)) };
+        err_int(device.access().and_then(|provider| provider.read(offset, buf)).map(|()| len))
+    }
+
+    /// Writes to a device, even if it is read-only; returns the number of bytes.
+    unsafe fn nvmem_device_write(nvmem: *mut bindings::nvmem_device, offset: c_uint, len: usize, buf: *mut c_void) -> c_int {
+        if nvmem.is_null() {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
+        let (device, buf) = unsafe { (self::nvmem(nvmem), bytes(buf, len)) };
+        err_int(device.access().and_then(|provider| provider.writer().write(offset, buf)).map(|()| len))
+    }
+
+    /// Reads the cell that `info` describes; returns its length.
+    unsafe fn nvmem_device_cell_read(nvmem: *mut bindings::nvmem_device, info: *mut bindings::nvmem_cell_info, buf: *mut c_void) -> isize {
+        if nvmem.is_null() {
+            return EINVAL.to_errno() as isize;
+        }
+        // SAFETY: By the C API, the device is held by the caller, and `info` valid.
+        let (device, info) = unsafe { (self::nvmem(nvmem), &*info) };
+        // SAFETY: The caller's callback may be called during the call.
+        let post_process = unsafe { PostProcess::new(info) };
+        crate::sysfs::count((|| {
+            let extent = extent(device, info)?;
+            let provider = device.access()?;
+            let value = cell::read(&provider, &extent, post_process.as_ref(), None, 0)?;
+            // SAFETY: By the C API, the buffer has room for the cell.
+            unsafe { bytes_mut(buf, value.len()) }.copy_from_slice(&value);
+            Ok(value.len())
+        })())
+    }
+
+    /// Writes the cell that `info` describes; returns its length.
+    unsafe fn nvmem_device_cell_write(nvmem: *mut bindings::nvmem_device, info: *mut bindings::nvmem_cell_info, buf: *mut c_void) -> c_int {
+        if nvmem.is_null() {
+            return EINVAL.to_errno();
+        }
+        // SAFETY: By the C API, the device is held by the caller, and `info` valid.
+        let (device, info) = unsafe { (self::nvmem(nvmem), &*info) };
+        err_int((|| {
+            let extent = extent(device, info)?;
+            let provider = device.access()?;
+            if device.is_read_only() || info.read_post_process.is_some() {
+                return Err(EINVAL);
+            }
+            // SAFETY: By the C API, the buffer has all of the cell.
+            cell::write(&provider, &extent, unsafe { bytes(buf, extent.bytes) })
+        })())
+    }
+
+    /// The name of a device.
+    unsafe fn nvmem_dev_name(nvmem: *mut bindings::nvmem_device) -> *const c_char {
+        // SAFETY: By the C API, the device is held by the caller.
+        let device: &kernel::device::Device = unsafe { self::nvmem(nvmem) }.as_ref();
+        device.name().as_char_ptr()
+    }
+
+    /// The size of a device, in bytes.
+    unsafe fn nvmem_dev_size(nvmem: *mut bindings::nvmem_device) -> usize {
+        // SAFETY: By the C API, the device is held by the caller.
+        unsafe { self::nvmem(nvmem) }.size
+    }
+
+    /// Adds entries to the look-up tables.
+    unsafe fn nvmem_add_cell_lookups(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
+        // SAFETY: By the C API, they stay valid until they are removed.
+        unsafe { lookup::add(entries, count) };
+    }
+
+    /// Removes entries from the look-up tables.
+    unsafe fn nvmem_del_cell_lookups(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
+        // SAFETY: By the C API, they were added before.
+        unsafe { lookup::remove(entries, count) };
+    }
+
+    /// Has a function called with what happens.
+    unsafe fn nvmem_register_notifier(block: *mut notifier_block) -> c_int {
+        // SAFETY: By the C API, it stays valid until it is removed.
+        err_int(unsafe { events::chain().register(block) }.map(|()| 0))
+    }
+
+    /// Has a function not called any more.
+    unsafe fn nvmem_unregister_notifier(block: *mut notifier_block) -> c_int {
+        // SAFETY: By the C API, it is valid.
+        err_int(unsafe { events::chain().unregister(block) }.map(|()| 0))
+    }
+}
+
+/// What a cell that is not in the device's list is.
+fn extent(device: &Device, info: &bindings::nvmem_cell_info) -> Result<crate::geometry::Extent> {
+    let extent = device.geometry.cell(&cells::request_of(info));
+    extent.map_err(|why| cells::refuse(device, c"of a consumer", why))
+}
+
+#[cfg(CONFIG_OF)]
+exported! {
+    /// Gets the cell that a node refers to.
+    unsafe fn of_nvmem_cell_get(node: *mut device_node, id: *const c_char) -> *mut bindings::nvmem_cell {
+        // SAFETY: By the C API: a node, and a string or null.
+        let (node, id) = unsafe { (of::Node::from_raw(node), string(id)) };
+        let cell = node.ok_or(ENOENT).and_then(|node| crate::dt::cell_of(node, id));
+        err_ptr(cell.map(|cell| KBox::into_raw(cell).cast()))
+    }
+
+    /// Gets the device that a node refers to.
+    unsafe fn of_nvmem_device_get(node: *mut device_node, id: *const c_char) -> *mut bindings::nvmem_device {
+        // SAFETY: By the C API: a node, and a string or null.
+        let (node, id) = unsafe { (of::Node::from_raw(node), string(id)) };
+        let device = node.ok_or(ENOENT).and_then(|node| crate::dt::device_of(node, id));
+        err_ptr(device.map(Handle::into_raw))
+    }
+}

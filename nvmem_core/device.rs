@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! nvmem devices: how they are registered, found, held and unregistered.
+//!
+//! The reference count of the `struct device` is the only one (H4). What a registration is made of is
+//! a [`Registration`], whose fields are undone in their order when it is dropped: by unregistering,
+//! with or without consumers (H1), or when registering fails at any point (H6). Consumers keep the
+//! device's memory and the provider's module, and a [`Handle`] gives back the module last (H5).
+
+use crate::{
+    attributes, bindings, bus,
+    cell::{
+        Cell,
+        Entry, //
+    },
+    cells::{
+        self,
+        Cells, //
+    },
+    compat,
+    events::{
+        self,
+        Event, //
+    },
+    geometry::Geometry,
+    gpio, ida,
+    keepout::{
+        self,
+        Keepout, //
+    },
+    module_ref::{
+        ModulePtr,
+        ModuleRef, //
+    },
+    of::{
+        self,
+        Node, //
+    },
+    owned_device::{
+        self,
+        Name,
+        OwnedDevice,
+        Setup, //
+    },
+    provider::Provider,
+    srcu_revocable::{
+        self,
+        SrcuRevocable, //
+    },
+    Alive,
+};
+use core::ptr::NonNull;
+use kernel::{
+    device, new_mutex,
+    prelude::*,
+    static_lock_class,
+    str::CString,
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+        Arc,
+        Mutex, //
+    },
+};
+
+/// An nvmem device: the `struct nvmem_device` of the C API.
+pub type Device = OwnedDevice<Nvmem>;
+
+static BUS_TYPE: bus::Bus = {
+    let mut bus: kernel::bindings::bus_type = pin_init::zeroed();
+    bus.name = c"nvmem".as_ptr().cast();
+    // SAFETY: The name is static, and there is no callback.
+    unsafe { bus::Bus::new(bus) }
+};
+
+/// Registers the bus of nvmem devices.
+pub fn register_bus() -> Result<bus::Registration> {
+    bus::Registration::new(&BUS_TYPE)
+}
+
+/// What an nvmem device is, beside being a device.
+#[pin_data]
+pub struct Nvmem {
+    #[pin]
+    provider: SrcuRevocable<Provider>,
+    #[pin]
+    pub cells: Mutex<Cells>,
+    #[cfg(CONFIG_OF)]
+    #[pin]
+    pub layout: Mutex<Option<ARef<crate::layout::Device>>>,
+    #[pin]
+    registration: Mutex<Option<KBox<Registration>>>,
+    pub geometry: Geometry,
+    /// In bytes.
+    pub size: usize,
+    /// An `enum nvmem_type`.
+    pub kind: c_uint,
+    /// The permissions of the file `nvmem`.
+    pub mode: u16,
+    /// Whether there is a callback for it.
+    pub can_write: bool,
+    read_only: AtomicFlag,
+    /// Whether it can be found.
+    listed: AtomicFlag,
+    /// Valid for who has a reference to it.
+    owner: ModulePtr,
+    _alive: Alive,
+}
+
+/// Access to the provider of a device.
+pub type Access<'a> = srcu_revocable::Guard<'a, Provider>;
+
+impl Nvmem {
+    /// Access to the provider; `ENODEV` if it has left.
+    pub fn access(&self) -> Result<Access<'_>> {
+        self.provider.try_access().ok_or(ENODEV)
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Relaxed)
+    }
+
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Relaxed);
+    }
+}
+
+/// The registration of a device. The fields are in the order in which they are undone.
+struct Registration {
+    _listed: Listed,
+    _announced: Announced,
+    _available: Available,
+    _compat: Option<compat::File>,
+    #[cfg(CONFIG_OF)]
+    _layout: Option<crate::layout::Registration>,
+    _cells: cells::Registration,
+    _added: owned_device::Registration<Nvmem>,
+    _id: ida::Id,
+}
+
+/// While this is there, the device can be found.
+struct Listed(ARef<Device>);
+
+impl Listed {
+    fn new(device: &ARef<Device>) -> Self {
+        device.listed.store(true, Relaxed);
+        Self(device.clone())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.listed.store(false, Relaxed);
+    }
+}
+
+/// While this is there, listeners know of the device.
+struct Announced(ARef<Device>);
+
+impl Announced {
+    fn new(device: &ARef<Device>) -> Self {
+        events::notify(Event::Add(device));
+        Self(device.clone())
+    }
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        events::notify(Event::Remove(&self.0));
+    }
+}
+
+/// While this is there, the provider may be called. Dropping it waits until nobody does.
+struct Available(ARef<Device>);
+
+impl Drop for Available {
+    fn drop(&mut self) {
+        self.0.provider.revoke();
+    }
+}
+
+/// Registers a device.
+///
+/// # Safety
+///
+/// `config` is what `nvmem_register()` expects, and its callbacks may be called until
+/// [`unregister`] returns, or this function fails.
+pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> {
+    // SAFETY: By the function's requirements.
+    let parent = unsafe { device_at(config.dev) }.ok_or(EINVAL)?;
+    if config.reg_read.is_none() && config.reg_write.is_none() {
+        return Err(EINVAL);
+    }
+    let geometry = Geometry::new(config.stride, config.word_size).ok_or(EINVAL)?;
+    let size = usize::try_from(config.size).map_err(|_| EINVAL)?;
+    let id = crate::ids().alloc()?;
+
+    let write_protect = if config.ignore_wp {
+        None
+    } else {
+        gpio::Output::get_asserted(parent, c"wp")?
+    };
+    // SAFETY: By the function's requirements.
+    let name = unsafe { name_of(config, &id) }?;
+    // SAFETY: By the function's requirements.
+    let keepouts = unsafe { keepouts_of(config, parent, geometry) }?;
+    // SAFETY: By the function's requirements; the node of the parent has a reference.
+    let node = unsafe { Node::from_raw(config.of_node) }.or(of::node_of(parent));
+    // SAFETY: By the function's requirements.
+    let owner = ModulePtr::new(unsafe { owner_of(config) });
+
+    let can_write = config.reg_write.is_some();
+    let fixed_read_only = config.read_only || !can_write || has_property(parent, c"read-only");
+    // A device with a write-protect line begins protected, and its file may be made writable.
+    let read_only = fixed_read_only || write_protect.is_some();
+    let mode = attributes::mode(config, fixed_read_only);
+
+    let device = Device::new(
+        Setup {
+            parent,
+            bus: &BUS_TYPE,
+            name: Name::Given(&name),
+            groups: attributes::GROUPS,
+            node: node.map(ARef::from),
+        },
+        try_pin_init!(Nvmem {
+            // SAFETY: By the function's requirements. Dropping `Available` revokes it, and it exists
+            // before the device is known to anyone.
+            provider <- SrcuRevocable::new(
+                unsafe { Provider::new(config, keepouts, owner, write_protect) },
+                c"nvmem_provider",
+                static_lock_class!()
+            ),
+            cells <- new_mutex!(Cells::new(), "nvmem cells"),
+            #[cfg(CONFIG_OF)]
+            layout <- new_mutex!(None, "nvmem layout"),
+            registration <- new_mutex!(None, "nvmem registration"),
+            geometry,
+            size,
+            kind: config.type_,
+            mode,
+            can_write,
+            read_only: AtomicFlag::new(read_only),
+            listed: AtomicFlag::new(false),
+            owner,
+            _alive: Alive::new(),
+        }? Error),
+    )?;
+
+    // From here on, what is there is undone in reverse order if something fails.
+    let available = Available(device.clone());
+    let compat = if config.compat {
+        // SAFETY: By the function's requirements.
+        let base = unsafe { device_at(config.base_dev) };
+        Some(compat::File::create(
+            &device,
+            base.ok_or(EINVAL)?,
+            config.type_,
+        )?)
+    } else {
+        None
+    };
+
+    let cells = cells::Registration::new(&device);
+    // SAFETY: By the function's requirements.
+    unsafe { cells::add_configured(&device, config) }?;
+    #[cfg(CONFIG_OF)]
+    if config.add_legacy_fixed_of_cells {
+        if let Some(node) = of::node_of((*device).as_ref()) {
+            crate::dt::add_cells(&device, node)?;
+        }
+    }
+
+    if find_named(&name).is_some() {
+        dev_err!(parent, "there is an nvmem device {} already\n", &*name);
+        return Err(EEXIST);
+    }
+    let added = owned_device::Registration::new(device.clone())?;
+    let listed = Listed::new(&device);
+    let announced = Announced::new(&device);
+    cells::publish(&device)?;
+    #[cfg(CONFIG_OF)]
+    let layout = crate::layout::populate(&device)?;
+
+    let registration = KBox::new(
+        Registration {
+            _listed: listed,
+            _announced: announced,
+            _available: available,
+            _compat: compat,
+            #[cfg(CONFIG_OF)]
+            _layout: layout,
+            _cells: cells,
+            _added: added,
+            _id: id,
+        },
+        GFP_KERNEL,
+    )?;
+    *device.registration.lock() = Some(registration);
+    Ok(device)
+}
+
+/// Undoes the registration of a device, whoever holds it.
+///
+/// When it returns, no callback of the provider's is running or will run.
+pub fn unregister(device: &Device) {
+    // Dropped after the lock is given back.
+    let registration = device.registration.lock().take();
+    drop(registration);
+}
+
+/// Finds the device that `matches`, and keeps its provider loaded.
+///
+/// `EPROBE_DEFER` if there is none yet, `EINVAL` if the provider is being unloaded.
+pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
+    let found = BUS_TYPE
+        .find(|dev| ours(dev).listed.load(Relaxed) && matches(dev))
+        .ok_or(EPROBE_DEFER)?;
+    let device = ours(&found);
+
+    let owner = device.provider.try_access_with(|provider| {
+        // SAFETY: The module cannot be freed before its provider is revoked.
+        unsafe { provider.owner.try_get() }
+    });
+    let Some(owner) = owner.ok_or(EPROBE_DEFER)? else {
+        dev_err!(&*found, "its provider is being unloaded\n");
+        return Err(EINVAL);
+    };
+    Ok(Handle {
+        device: device.into(),
+        _owner: owner,
+    })
+}
+
+/// Finds a device by its name.
+pub fn find_by_name(name: &CStr) -> Result<Handle> {
+    find(|dev| dev.name() == name)
+}
+
+/// Finds a device by its node in the device tree.
+#[cfg(CONFIG_OF)]
+pub fn find_by_node(node: &Node) -> Result<Handle> {
+    find(|dev| of::node_of(dev).is_some_and(|its| its.as_raw() == node.as_raw()))
+}
+
+fn find_named(name: &CStr) -> Option<ARef<device::Device>> {
+    BUS_TYPE.find(|dev| dev.name() == name)
+}
+
+/// A device of our bus as what it is.
+fn ours(dev: &device::Device) -> &Device {
+    // CAST: `device::Device` is a transparent wrapper.
+    // SAFETY: Nobody else knows the bus, and all that is on it is made in `register()`.
+    unsafe { Device::from_raw(core::ptr::from_ref(dev).cast_mut().cast()) }
+}
+
+/// A device as a consumer holds it. Given back in the order of the fields: the provider may be
+/// unloaded as soon as its module is let go of.
+pub struct Handle {
+    device: ARef<Device>,
+    _owner: ModuleRef,
+}
+
+impl Handle {
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Leaves the device to a consumer in C, until [`Handle::from_raw`].
+    pub fn into_raw(self) -> *mut bindings::nvmem_device {
+        // What the module is, the device knows.
+        self._owner.into_ptr();
+        ARef::into_raw(self.device).as_ptr().cast()
+    }
+
+    /// Takes a device back from a consumer in C.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` came from [`Handle::into_raw`], and is taken back once.
+    pub unsafe fn from_raw(ptr: NonNull<bindings::nvmem_device>) -> Self {
+        // SAFETY: By the function's requirements, both references were left there.
+        unsafe {
+            let device: ARef<Device> = ARef::from_raw(ptr.cast());
+            let owner = ModuleRef::from_ptr(device.owner);
+            Self {
+                device,
+                _owner: owner,
+            }
+        }
+    }
+
+    /// The cell `entry` of this device, which a consumer calls `id`.
+    pub fn into_cell(
+        self,
+        entry: Arc<Entry>,
+        id: Option<&CStr>,
+        index: c_int,
+    ) -> Result<KBox<Cell>> {
+        #[cfg(CONFIG_OF)]
+        let layout = if entry.of_layout {
+            Some(crate::layout::module_of(&self.device)?)
+        } else {
+            None
+        };
+        #[cfg(not(CONFIG_OF))]
+        let layout = None;
+        Cell::new(self, layout, entry, id, index)
+    }
+}
+
+/// # Safety
+///
+/// `ptr` is null or a device that has a reference for `'a`.
+unsafe fn device_at<'a>(ptr: *mut kernel::bindings::device) -> Option<&'a device::Device> {
+    // SAFETY: By the function's requirements.
+    (!ptr.is_null()).then(|| unsafe { device::Device::from_raw(ptr) })
+}
+
+fn has_property(dev: &device::Device, name: &CStr) -> bool {
+    dev.fwnode().is_some_and(|node| node.property_present(name))
+}
+
+/// # Safety
+///
+/// `config.dev` is a valid device, and bound to its driver if it has one.
+unsafe fn owner_of(config: &bindings::nvmem_config) -> *mut kernel::bindings::module {
+    // SAFETY: By the function's requirements.
+    unsafe {
+        let driver = (*config.dev).driver;
+        if config.owner.is_null() && !driver.is_null() {
+            (*driver).owner
+        } else {
+            config.owner
+        }
+    }
+}
+
+/// The name of the device: as given, with a number of its own, or with the number that is given.
+///
+/// # Safety
+///
+/// `config.name` is null or a string.
+unsafe fn name_of(config: &bindings::nvmem_config, id: &ida::Id) -> Result<CString> {
+    // SAFETY: By the function's requirements.
+    let name = (!config.name.is_null()).then(|| unsafe { CStr::from_char_ptr(config.name) });
+    let number = id.number();
+
+    Ok(match (name, config.id) {
+        (Some(name), bindings::NVMEM_DEVID_NONE) => CString::try_from(name)?,
+        (Some(name), bindings::NVMEM_DEVID_AUTO) => CString::try_from_fmt(fmt!("{name}{number}"))?,
+        (Some(name), given) => CString::try_from_fmt(fmt!("{name}{given}"))?,
+        (None, _) => CString::try_from_fmt(fmt!("nvmem{number}"))?,
+    })
+}
+
+/// A copy of the keepouts, which the provider need not keep.
+///
+/// # Safety
+///
+/// `config` has an array of `nkeepout` keepouts.
+unsafe fn keepouts_of(
+    config: &bindings::nvmem_config,
+    parent: &device::Device,
+    geometry: Geometry,
+) -> Result<KVec<Keepout>> {
+    let mut keepouts = KVec::new();
+    for i in 0..config.nkeepout as usize {
+        // SAFETY: By the function's requirements.
+        let keepout = unsafe { *config.keepout.add(i) };
+        keepouts.push(
+            Keepout {
+                start: keepout.start,
+                end: keepout.end,
+                value: keepout.value,
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    keepout::validate(&keepouts, geometry.word_size(), geometry.stride()).map_err(|why| {
+        dev_err!(parent, "nvmem keepouts are refused: {why:?}\n");
+        match why {
+            keepout::Invalid::Unsorted | keepout::Invalid::WordSize => ERANGE,
+            keepout::Invalid::Backwards | keepout::Invalid::Stride => EINVAL,
+        }
+    })?;
+    Ok(keepouts)
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the device tree says: cells of a device, and which ones a consumer uses.
+//!
+//! Bindings: `Documentation/devicetree/bindings/nvmem/`. All nodes are counted, and given back on every
+//! path (H15).
+
+use crate::{
+    bindings,
+    cell::Cell,
+    cells,
+    device::{
+        self,
+        Device,
+        Handle, //
+    },
+    layout,
+    of::Node, //
+};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::aref::ARef, //
+};
+
+/// Adds the cells that the children of `parent` describe.
+pub fn add_cells(device: &Device, parent: &Node) -> Result {
+    for child in parent.children() {
+        if child.property(c"reg").is_some() {
+            add_cell(device, child)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_cell(device: &Device, node: ARef<Node>) -> Result {
+    let name = CString::try_from_fmt(fmt!("{}", kernel::str::BStr::from_bytes(node.name())))?;
+    let mut info: bindings::nvmem_cell_info = pin_init::zeroed();
+    (info.offset, info.bytes) = pair(&node, c"reg").ok_or_else(|| refuse(device, &name, "reg"))?;
+    info.name = name.as_char_ptr();
+    info.np = node.as_raw();
+
+    if let Some(value) = node.property(c"bits") {
+        let bits = pair(&node, c"bits").filter(|_| value.len() == 8);
+        if let Some((bit_offset, nbits)) = bits {
+            let all = u64::from(info.bytes).saturating_mul(8);
+            let end = u64::from(bit_offset).saturating_add(u64::from(nbits));
+            if nbits == 0 || u64::from(bit_offset) >= all || end > all {
+                return Err(refuse(device, &name, "bits"));
+            }
+            (info.bit_offset, info.nbits) = (bit_offset, nbits);
+        }
+    }
+
+    let provider = device.access()?;
+    provider.fix_up(device, &mut info);
+    // SAFETY: What is not from here is from the provider, whose callbacks may be called until its cells
+    // are removed.
+    let cell = unsafe { cells::NewCell::from_info(&info) }?;
+    // SAFETY: The node has a reference as long as `node` is there, or was put in by the provider.
+    let node = unsafe { Node::from_raw(info.np) }.map(ARef::from);
+    cells::add(device, cell, node)
+}
+
+fn pair(node: &Node, name: &CStr) -> Option<(u32, u32)> {
+    Some((node.u32_at(name, 0)?, node.u32_at(name, 1)?))
+}
+
+fn refuse(device: &Device, name: &CStr, property: &str) -> Error {
+    let dev: &kernel::device::Device = device.as_ref();
+    dev_err!(dev, "cell {name} has an invalid property {property}\n");
+    EINVAL
+}
+
+/// The device that `node` refers to in its property `nvmem`: the one called `id`, or the first.
+pub fn device_of(node: &Node, id: Option<&CStr>) -> Result<Handle> {
+    let index = match id {
+        Some(id) => node.index_of(c"nvmem-names", id).map_err(|_| ENOENT)?,
+        None => 0,
+    };
+    let provider = node.phandle(c"nvmem", None, index).map_err(|_| ENOENT)?;
+    device::find_by_node(&provider.node)
+}
+
+/// The cell that `node` refers to in its property `nvmem-cells`: the one called `id`, or the first.
+pub fn cell_of(node: &Node, id: Option<&CStr>) -> Result<KBox<Cell>> {
+    let index = match id {
+        Some(id) => node.index_of(c"nvmem-cell-names", id).map_err(|_| ENOENT)?,
+        None => 0,
+    };
+    let cell = node
+        .phandle(c"nvmem-cells", Some(c"#nvmem-cell-cells"), index)
+        .map_err(|_| ENOENT)?;
+    let part = match cell.args() {
+        [] => 0,
+        // CAST: The bits are what matters to the callback that gets it.
+        [part] => *part as c_int,
+        _ => return Err(EINVAL),
+    };
+
+    let mut provider = cell.node.parent().ok_or(EINVAL)?;
+    if provider.name() == b"nvmem-layout" {
+        provider = provider.parent().ok_or(EINVAL)?;
+    }
+    let handle = device::find_by_node(&provider)?;
+
+    // A layout that is not there yet may bring the cell.
+    let has_layout = handle.device().layout.lock().is_some();
+    if has_layout {
+        layout::module_of(handle.device())?;
+    }
+    let entry = handle.device().cells.lock().at_node(&cell.node);
+    match entry {
+        Some(entry) => handle.into_cell(entry, id, part),
+        None if has_layout => Err(EPROBE_DEFER),
+        None => Err(ENOENT),
+    }
+}

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Layouts: drivers that know what is in a device, and add cells for it.
+//!
+//! A device whose node in the device tree has a container `nvmem-layout` gets a child on the bus
+//! `nvmem-layout`, for a driver to bind to. The child has a counted reference to its nvmem device, and
+//! finds that revoked (`ENODEV`) if it outlives it (H10). The cells that the driver adds are removed,
+//! and their callbacks revoked, before its `remove()` is called (H7); if its `probe()` fails, they are
+//! removed as well, and no others (H9). Who holds a cell of a layout keeps its module loaded (H8).
+
+use crate::{
+    bindings as nvmem, bus, cells, device, dt,
+    events::{
+        self,
+        Event, //
+    },
+    module_ref::{
+        ModulePtr,
+        ModuleRef, //
+    },
+    of::{
+        self,
+        BusClaim, //
+    },
+    owned_device::{
+        self,
+        Groups,
+        Name,
+        OwnedDevice,
+        Setup, //
+    },
+    Alive,
+};
+use core::mem::offset_of;
+use kernel::{
+    bindings,
+    container_of,
+    device_id::{
+        IdArray,
+        IdTable, //
+    },
+    error::{
+        from_result,
+        to_result, //
+    },
+    new_mutex,
+    of::DeviceId,
+    prelude::*,
+    sync::{
+        aref::ARef,
+        Mutex, //
+    },
+    types::Opaque, //
+};
+
+/// A layout device: the `struct nvmem_layout` of the C API.
+pub type Device = OwnedDevice<Layout>;
+
+/// What a layout device is, beside being a device.
+#[repr(C)]
+#[pin_data]
+pub struct Layout {
+    /// What C drivers see of it.
+    #[pin]
+    shared: Opaque<Shared>,
+    nvmem: ARef<device::Device>,
+    #[pin]
+    driver: Mutex<Driver>,
+    _alive: Alive,
+}
+
+/// The part of a `struct nvmem_layout` that follows its device.
+#[repr(C)]
+struct Shared {
+    nvmem: *mut nvmem::nvmem_device,
+    add_cells: Option<unsafe extern "C" fn(*mut nvmem::nvmem_layout) -> c_int>,
+}
+
+const _: () = {
+    let dev = size_of::<bindings::device>();
+    assert!(offset_of!(nvmem::nvmem_layout, nvmem) == dev + offset_of!(Shared, nvmem));
+    assert!(offset_of!(nvmem::nvmem_layout, add_cells) == dev + offset_of!(Shared, add_cells));
+    assert!(size_of::<nvmem::nvmem_layout>() == dev + size_of::<Shared>());
+    assert!(offset_of!(Layout, shared) == 0);
+};
+
+// SAFETY: `shared` is written before the device is added, and by the driver that is bound.
+unsafe impl Send for Layout {}
+
+// SAFETY: As for `Send`.
+unsafe impl Sync for Layout {}
+
+/// What the driver of a layout is about.
+#[derive(Clone, Copy)]
+enum Driver {
+    /// There is none, or it is leaving.
+    Unbound,
+    /// It finds out which cells there are.
+    Probing,
+    /// It stays, and this is its module.
+    Bound(ModulePtr),
+}
+
+static BUS_TYPE: bus::Bus = {
+    let mut bus: bindings::bus_type = pin_init::zeroed();
+    bus.name = c"nvmem-layout".as_ptr().cast();
+    bus.match_ = Some(bus_match);
+    bus.probe = Some(bus_probe);
+    bus.remove = Some(bus_remove);
+    bus.uevent = Some(bus_uevent);
+    // SAFETY: The name is static. The callbacks expect layout devices and layout drivers, and only
+    // these are registered, by `populate()` and `register_driver()`.
+    unsafe { bus::Bus::new(bus) }
+};
+
+unsafe extern "C" fn bus_match(
+    dev: *mut bindings::device,
+    driver: *const bindings::device_driver,
+) -> c_int {
+    // SAFETY: The driver core gives a device and a driver of this bus.
+    unsafe { nvmem::bmc_rust_of_driver_match_device(dev, driver) }
+}
+
+unsafe extern "C" fn bus_uevent(
+    dev: *const bindings::device,
+    env: *mut bindings::kobj_uevent_env,
+) -> c_int {
+    // SAFETY: The driver core gives a device of this bus, and where to add variables.
+    let ret = unsafe { bindings::of_device_uevent_modalias(dev, env) };
+    if ret == ENODEV.to_errno() {
+        0
+    } else {
+        ret
+    }
+}
+
+unsafe extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
+    // SAFETY: The device is one of this bus, and bound to a driver of it.
+    let (layout, driver) = unsafe { (Device::from_raw(dev), driver_of(dev)) };
+    from_result(|| {
+        let (Some(probe), Some(_)) = (driver.probe, driver.remove) else {
+            return Err(EINVAL);
+        };
+        layout.set_driver(Driver::Probing);
+        // SAFETY: The driver expects a layout device that it can be bound to.
+        let probed = to_result(unsafe { probe(dev.cast()) });
+        if let Err(error) = probed {
+            layout.remove_cells();
+            return Err(error);
+        }
+        layout.set_driver(Driver::Bound(ModulePtr::new(driver.driver.owner)));
+        events::notify(Event::LayoutAdd(layout));
+        Ok(0)
+    })
+}
+
+unsafe extern "C" fn bus_remove(dev: *mut bindings::device) {
+    // SAFETY: The device is one of this bus, and bound to a driver of it.
+    let (layout, driver) = unsafe { (Device::from_raw(dev), driver_of(dev)) };
+    events::notify(Event::LayoutRemove(layout));
+    layout.remove_cells();
+    if let Some(remove) = driver.remove {
+        // SAFETY: The driver is bound to this device.
+        unsafe { remove(dev.cast()) };
+    }
+}
+
+/// # Safety
+///
+/// `dev` is a device of this bus, with a driver that stays for `'a`.
+unsafe fn driver_of<'a>(dev: *mut bindings::device) -> &'a nvmem::nvmem_layout_driver {
+    // SAFETY: By the function's requirements; only layout drivers are registered with this bus.
+    unsafe { &*container_of!((*dev).driver, nvmem::nvmem_layout_driver, driver) }
+}
+
+impl Layout {
+    fn set_driver(&self, driver: Driver) {
+        *self.driver.lock() = driver;
+    }
+
+    /// Removes the cells that came with the layout, and accepts no more.
+    fn remove_cells(&self) {
+        // The lock makes those who look for the module wait until it is settled that there is none.
+        self.set_driver(Driver::Unbound);
+        cells::remove(&self.nvmem, |entry| entry.of_layout);
+    }
+}
+
+/// Whether a cell that is added to the device now is its layout's; `ENODEV` if that is unbound.
+pub fn adds_cells(device: &device::Device) -> Result<bool> {
+    let Some(layout) = device.layout.lock().clone() else {
+        return Ok(false);
+    };
+    let driver = *layout.driver.lock();
+    match driver {
+        Driver::Unbound => Err(ENODEV),
+        Driver::Probing | Driver::Bound(_) => Ok(true),
+    }
+}
+
+/// Keeps the layout of the device loaded, which must be bound: `EPROBE_DEFER` otherwise.
+pub fn module_of(device: &device::Device) -> Result<ModuleRef> {
+    let layout = device.layout.lock().clone().ok_or(EPROBE_DEFER)?;
+    let driver = layout.driver.lock();
+    match *driver {
+        // SAFETY: The driver cannot leave before `remove_cells()` has had the lock.
+        Driver::Bound(module) => unsafe { module.try_get() }.ok_or(EPROBE_DEFER),
+        Driver::Unbound | Driver::Probing => Err(EPROBE_DEFER),
+    }
+}
+
+/// The registration of a device's layout, undone in the order of the fields.
+pub struct Registration {
+    _added: owned_device::Registration<Layout>,
+    _known: Known,
+    _claim: BusClaim,
+}
+
+/// While this is there, the nvmem device knows its layout.
+struct Known(ARef<device::Device>);
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        let layout = self.0.layout.lock().take();
+        drop(layout);
+    }
+}
+
+/// Makes a layout device for `device`, if its node has a container for one.
+pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
+    let Some(container) =
+        of::node_of((**device).as_ref()).and_then(|node| node.child(c"nvmem-layout"))
+    else {
+        return Ok(None);
+    };
+    if container.property(c"compatible").is_none() {
+        return Ok(None);
+    }
+    let Some(claim) = BusClaim::new(container) else {
+        return Ok(None);
+    };
+
+    let layout = Device::new(
+        Setup {
+            parent: (**device).as_ref(),
+            bus: &BUS_TYPE,
+            name: Name::OfNode,
+            groups: Groups::NONE,
+            node: Some(claim.node().into()),
+        },
+        pin_init!(Layout {
+            shared: Opaque::new(Shared {
+                nvmem: device.as_raw().cast(),
+                add_cells: None,
+            }),
+            nvmem: device.clone(),
+            driver <- new_mutex!(Driver::Unbound, "nvmem layout driver"),
+            _alive: Alive::new(),
+        }),
+    )?;
+
+    *device.layout.lock() = Some(layout.clone());
+    let known = Known(device.clone());
+    let _paused = SyncStatePaused::new();
+    Ok(Some(Registration {
+        _added: owned_device::Registration::new(layout)?,
+        _known: known,
+        _claim: claim,
+    }))
+}
+
+/// While this is there, suppliers are not told that all their consumers are there. What does that is
+/// not exported to modules.
+struct SyncStatePaused(());
+
+impl SyncStatePaused {
+    fn new() -> Self {
+        #[cfg(not(MODULE))]
+        // SAFETY: It may be called at any time, if it is undone.
+        unsafe {
+            bindings::device_links_supplier_sync_state_pause()
+        };
+        Self(())
+    }
+}
+
+impl Drop for SyncStatePaused {
+    fn drop(&mut self) {
+        #[cfg(not(MODULE))]
+        // SAFETY: It undoes `new()`.
+        unsafe {
+            bindings::device_links_supplier_sync_state_resume()
+        };
+    }
+}
+
+/// Has the layout's driver add its cells.
+///
+/// # Safety
+///
+/// `layout` is a layout device, and this its driver.
+pub unsafe fn register(layout: *mut nvmem::nvmem_layout) -> Result {
+    // SAFETY: By the function's requirements.
+    let add_cells = unsafe { (*layout).add_cells }.ok_or(EINVAL)?;
+    // SAFETY: By the function's requirements.
+    to_result(unsafe { add_cells(layout) })
+}
+
+/// Removes the cells of a layout.
+///
+/// # Safety
+///
+/// `layout` is a layout device.
+pub unsafe fn unregister(layout: *mut nvmem::nvmem_layout) {
+    // SAFETY: By the function's requirements.
+    unsafe { Device::from_raw(layout.cast()) }.remove_cells();
+}
+
+/// Registers a layout driver.
+///
+/// # Safety
+///
+/// `driver` is valid until it is unregistered, and `owner` its module or null.
+pub unsafe fn register_driver(
+    driver: *mut nvmem::nvmem_layout_driver,
+    owner: *mut bindings::module,
+) -> Result {
+    // SAFETY: By the function's requirements.
+    unsafe {
+        (*driver).driver.bus = BUS_TYPE.as_raw();
+        (*driver).driver.owner = owner;
+        to_result(bindings::driver_register(&mut (*driver).driver))
+    }
+}
+
+/// Unregisters a layout driver.
+///
+/// # Safety
+///
+/// `driver` is registered.
+pub unsafe fn unregister_driver(driver: *mut nvmem::nvmem_layout_driver) {
+    // SAFETY: By the function's requirements.
+    unsafe { bindings::driver_unregister(&mut (*driver).driver) };
+}
+
+/// The registration of the bus, and of the layout that is always there. Undone in the order of the
+/// fields.
+pub struct Core {
+    _fixed: FixedLayout,
+    _bus: bus::Registration,
+}
+
+impl Core {
+    pub fn new(owner: *mut bindings::module) -> Result<Self> {
+        let bus = bus::Registration::new(&BUS_TYPE)?;
+        Ok(Self {
+            _fixed: FixedLayout::new(owner)?,
+            _bus: bus,
+        })
+    }
+}
+
+/// The registration of the driver `fixed-layout`, whose cells are all in the device tree.
+///
+/// # Invariants
+///
+/// The driver is registered.
+struct FixedLayout(Pin<KBox<Opaque<nvmem::nvmem_layout_driver>>>);
+
+// SAFETY: Drivers may be unregistered by any thread.
+unsafe impl Send for FixedLayout {}
+
+static FIXED_LAYOUT_IDS: IdArray<DeviceId, (), 1> =
+    IdArray::new_without_index([DeviceId::new(c"fixed-layout")]);
+
+impl FixedLayout {
+    fn new(owner: *mut bindings::module) -> Result<Self> {
+        let mut driver: nvmem::nvmem_layout_driver = pin_init::zeroed();
+        driver.driver.name = c"fixed-layout".as_char_ptr();
+        driver.driver.of_match_table = FIXED_LAYOUT_IDS.as_ptr();
+        driver.probe = Some(fixed_probe);
+        driver.remove = Some(fixed_remove);
+
+        let driver = KBox::pin(Opaque::new(driver), GFP_KERNEL)?;
+        // SAFETY: It stays in its box until it is unregistered.
+        unsafe { register_driver(driver.get(), owner) }?;
+        // INVARIANT: It was just registered.
+        Ok(Self(driver))
+    }
+}
+
+impl Drop for FixedLayout {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe { unregister_driver(self.0.get()) };
+    }
+}
+
+unsafe extern "C" fn fixed_probe(layout: *mut nvmem::nvmem_layout) -> c_int {
+    // SAFETY: The bus gives a layout device that this driver is being bound to.
+    from_result(|| unsafe {
+        (*layout).add_cells = Some(fixed_add_cells);
+        register(layout).map(|()| 0)
+    })
+}
+
+unsafe extern "C" fn fixed_remove(layout: *mut nvmem::nvmem_layout) {
+    // SAFETY: The bus gives a layout device that this driver is bound to.
+    unsafe { unregister(layout) };
+}
+
+unsafe extern "C" fn fixed_add_cells(layout: *mut nvmem::nvmem_layout) -> c_int {
+    // SAFETY: `register()` gives its layout device.
+    let layout = unsafe { Device::from_raw(layout.cast()) };
+    from_result(|| {
+        let node = of::node_of(layout.as_ref()).ok_or(ENOENT)?;
+        dt::add_cells(&layout.nvmem, node).map(|()| 0)
+    })
+}

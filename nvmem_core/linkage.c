@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The core's place in the kernel: when it starts and ends, what it exports, and static objects.
+ *
+ * The exported functions are written in Rust; the headers that are included here are those that their
+ * users compile with.
+ */
+
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/nvmem-consumer.h>
+#include <linux/nvmem-provider.h>
+
+#include "linkage.h"
+
+BLOCKING_NOTIFIER_HEAD(nvmem_core_notifier);
+DEFINE_IDA(nvmem_core_ids);
+LIST_HEAD(nvmem_core_lookups);
+
+/* In nvmem_core.rs. */
+void *nvmem_core_start(struct module *module);
+void nvmem_core_stop(void *core);
+
+static void *nvmem_core;
+
+/* Providers are registered from device_initcall on, and before by some. */
+static int __init nvmem_core_init(void)
+{
+	nvmem_core = nvmem_core_start(THIS_MODULE);
+	return PTR_ERR_OR_ZERO(nvmem_core);
+}
+subsys_initcall(nvmem_core_init);
+
+static void __exit nvmem_core_exit(void)
+{
+	nvmem_core_stop(nvmem_core);
+}
+module_exit(nvmem_core_exit);
+
+EXPORT_SYMBOL_GPL(nvmem_register);
+EXPORT_SYMBOL_GPL(nvmem_unregister);
+EXPORT_SYMBOL_GPL(devm_nvmem_register);
+EXPORT_SYMBOL_GPL(nvmem_add_one_cell);
+
+EXPORT_SYMBOL_GPL(nvmem_device_get);
+EXPORT_SYMBOL_GPL(nvmem_device_find);
+EXPORT_SYMBOL_GPL(nvmem_device_put);
+EXPORT_SYMBOL_GPL(devm_nvmem_device_get);
+EXPORT_SYMBOL_GPL(devm_nvmem_device_put);
+EXPORT_SYMBOL_GPL(nvmem_device_read);
+EXPORT_SYMBOL_GPL(nvmem_device_write);
+EXPORT_SYMBOL_GPL(nvmem_device_cell_read);
+EXPORT_SYMBOL_GPL(nvmem_device_cell_write);
+EXPORT_SYMBOL_GPL(nvmem_dev_name);
+EXPORT_SYMBOL_GPL(nvmem_dev_size);
+
+EXPORT_SYMBOL_GPL(nvmem_cell_get);
+EXPORT_SYMBOL_GPL(nvmem_cell_put);
+EXPORT_SYMBOL_GPL(devm_nvmem_cell_get);
+EXPORT_SYMBOL(devm_nvmem_cell_put);
+EXPORT_SYMBOL_GPL(nvmem_cell_read);
+EXPORT_SYMBOL_GPL(nvmem_cell_write);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_u8);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_u16);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_u32);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_u64);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_variable_le_u32);
+EXPORT_SYMBOL_GPL(nvmem_cell_read_variable_le_u64);
+
+EXPORT_SYMBOL_GPL(nvmem_add_cell_lookups);
+EXPORT_SYMBOL_GPL(nvmem_del_cell_lookups);
+EXPORT_SYMBOL_GPL(nvmem_register_notifier);
+EXPORT_SYMBOL_GPL(nvmem_unregister_notifier);
+
+#if IS_ENABLED(CONFIG_OF)
+/* Declared for the core's own use only. */
+int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np);
+
+EXPORT_SYMBOL_GPL(of_nvmem_device_get);
+EXPORT_SYMBOL_GPL(of_nvmem_cell_get);
+EXPORT_SYMBOL_GPL(nvmem_add_cells_from_dt);
+EXPORT_SYMBOL_GPL(of_nvmem_layout_get_container);
+EXPORT_SYMBOL_GPL(nvmem_layout_register);
+EXPORT_SYMBOL_GPL(nvmem_layout_unregister);
+EXPORT_SYMBOL_GPL(__nvmem_layout_driver_register);
+EXPORT_SYMBOL_GPL(nvmem_layout_driver_unregister);
+#endif
+
+MODULE_DESCRIPTION("Core of non-volatile memory, with providers that may leave at any time");
+MODULE_AUTHOR("The bmc-rust authors");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the core has in C because only C can say it: static objects that macros initialise.
+ */
+#ifndef NVMEM_CORE_LINKAGE_H
+#define NVMEM_CORE_LINKAGE_H
+
+#include <linux/idr.h>
+#include <linux/list.h>
+#include <linux/notifier.h>
+
+extern struct blocking_notifier_head nvmem_core_notifier;
+extern struct ida nvmem_core_ids;
+extern struct list_head nvmem_core_lookups;
+
+#endif

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a provider brings, and takes away again: its callbacks, and what belongs to them.
+//!
+//! All of it is in a [`Provider`], which is in an `SrcuRevocable`: unregistering waits for the calls
+//! that are under way and drops it, and nobody can call anything of the provider's after that. This
+//! closes H2 (access after unbind), and with the copies of keepouts and the counted base device those
+//! of H1 that are about freed memory. A write has the lock of the write-protect line from the first
+//! byte that it reads to the last that it writes, which closes H13 and the unlocked part of H16.
+
+use crate::{
+    bindings,
+    device::Device,
+    gpio,
+    keepout::{
+        self,
+        Keepout,
+        Piece, //
+    },
+    module_ref::ModulePtr, //
+};
+use core::ffi::c_void;
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Mutex,
+        MutexGuard, //
+    },
+};
+
+type ReadCallback = unsafe extern "C" fn(*mut c_void, c_uint, *mut c_void, usize) -> c_int;
+type FixupCallback =
+    unsafe extern "C" fn(*mut bindings::nvmem_device, *mut bindings::nvmem_cell_info);
+type PostProcessCallback =
+    unsafe extern "C" fn(*mut c_void, *const c_char, c_int, c_uint, *mut c_void, usize) -> c_int;
+
+/// The provider's callbacks and what they use.
+///
+/// # Invariants
+///
+/// The callbacks may be called with `context` as long as `self` is there.
+#[pin_data]
+pub struct Provider {
+    read: Option<ReadCallback>,
+    write: Option<ReadCallback>,
+    fixup: Option<FixupCallback>,
+    context: *mut c_void,
+    keepouts: KVec<Keepout>,
+    /// Who is kept loaded by consumers.
+    pub owner: ModulePtr,
+    /// Held while something is written.
+    #[pin]
+    write_protect: Mutex<Option<gpio::Output>>,
+}
+
+// SAFETY: The callbacks are called by any thread that accesses the device, with the same context.
+unsafe impl Send for Provider {}
+
+// SAFETY: As for `Send`; the callbacks serialise what they must.
+unsafe impl Sync for Provider {}
+
+impl Provider {
+    /// Takes the callbacks of `config`.
+    ///
+    /// # Safety
+    ///
+    /// They may be called until the provider is dropped.
+    pub unsafe fn new(
+        config: &bindings::nvmem_config,
+        keepouts: KVec<Keepout>,
+        owner: ModulePtr,
+        write_protect: Option<gpio::Output>,
+    ) -> impl PinInit<Self> + use<> {
+        let bindings::nvmem_config {
+            reg_read: read,
+            reg_write: write,
+            fixup_dt_cell_info: fixup,
+            priv_: context,
+            ..
+        } = *config;
+
+        // INVARIANT: By the function's requirements.
+        pin_init!(Self {
+            read,
+            write,
+            fixup,
+            context,
+            keepouts,
+            owner,
+            write_protect <- new_mutex!(write_protect, "nvmem write"),
+        })
+    }
+
+    /// Reads into `buf` from `offset` on, and fills what is kept out of.
+    pub fn read(&self, offset: u32, buf: &mut [u8]) -> Result {
+        if self.keepouts.is_empty() {
+            return self.call_read(offset, buf);
+        }
+        let mut done = 0;
+        for piece in keepout::split(&self.keepouts, offset, buf.len()) {
+            let (Piece::Provider { range, .. } | Piece::Keepout { range, .. }) = &piece;
+            done = range.end;
+            let part = buf.get_mut(range.clone()).ok_or(EINVAL)?;
+            match piece {
+                Piece::Provider { offset, .. } => self.call_read(offset, part)?,
+                Piece::Keepout { value, .. } => part.fill(value),
+            }
+        }
+        whole(done, buf.len())
+    }
+
+    /// Waits for its turn to write.
+    pub fn writer(&self) -> Writer<'_> {
+        Writer {
+            provider: self,
+            write_protect: self.write_protect.lock(),
+        }
+    }
+
+    /// Lets the provider change what the device tree says of a cell.
+    pub fn fix_up(&self, device: &Device, info: &mut bindings::nvmem_cell_info) {
+        if let Some(fixup) = self.fixup {
+            // SAFETY: By the type invariants; both pointers are valid.
+            unsafe { fixup(device.as_raw().cast(), info) };
+        }
+    }
+
+    fn call_read(&self, offset: u32, buf: &mut [u8]) -> Result {
+        let read = self.read.ok_or(EOPNOTSUPP)?;
+        // SAFETY: By the type invariants; the buffer is valid for writes.
+        let ret = unsafe { read(self.context, offset, buf.as_mut_ptr().cast(), buf.len()) };
+        outcome(ret, buf.len())
+    }
+
+    fn call_write(&self, offset: u32, buf: &[u8]) -> Result {
+        let write = self.write.ok_or(EOPNOTSUPP)?;
+        // SAFETY: By the type invariants; the buffer is valid for reads, and providers only read it.
+        let ret = unsafe {
+            write(
+                self.context,
+                offset,
+                buf.as_ptr().cast_mut().cast(),
+                buf.len(),
+            )
+        };
+        outcome(ret, buf.len())
+    }
+}
+
+/// The one who may write at this moment.
+pub struct Writer<'a> {
+    provider: &'a Provider,
+    write_protect: MutexGuard<'a, Option<gpio::Output>>,
+}
+
+impl Writer<'_> {
+    /// Writes `buf` from `offset` on, except for what is kept out of.
+    pub fn write(&mut self, offset: u32, buf: &[u8]) -> Result {
+        let provider = self.provider;
+        if provider.keepouts.is_empty() {
+            return self.write_piece(offset, buf);
+        }
+        let mut done = 0;
+        for piece in keepout::split(&provider.keepouts, offset, buf.len()) {
+            let (Piece::Provider { range, .. } | Piece::Keepout { range, .. }) = &piece;
+            done = range.end;
+            let part = buf.get(range.clone()).ok_or(EINVAL)?;
+            if let Piece::Provider { offset, .. } = piece {
+                self.write_piece(offset, part)?;
+            }
+        }
+        whole(done, buf.len())
+    }
+
+    fn write_piece(&mut self, offset: u32, buf: &[u8]) -> Result {
+        if self.provider.write.is_none() {
+            return Err(EOPNOTSUPP);
+        }
+        if let Some(line) = &*self.write_protect {
+            line.set(false)?;
+        }
+        let written = self.provider.call_write(offset, buf);
+        if let Some(line) = &*self.write_protect {
+            // The bytes are written, or not, whatever becomes of the line.
+            if let Err(error) = line.set(true) {
+                pr_err!("the write-protect line cannot be asserted again: {error:?}\n");
+            }
+        }
+        written
+    }
+}
+
+/// A callback for what was read of a cell.
+///
+/// # Invariants
+///
+/// The callback may be called with `context` as long as `self` is there.
+pub struct PostProcess {
+    callback: PostProcessCallback,
+    context: *mut c_void,
+}
+
+// SAFETY: The callback is called by any thread that reads the cell, with the same context.
+unsafe impl Send for PostProcess {}
+
+// SAFETY: As for `Send`.
+unsafe impl Sync for PostProcess {}
+
+impl PostProcess {
+    /// Takes the callback of `info`, if it has one.
+    ///
+    /// # Safety
+    ///
+    /// It may be called until this is dropped.
+    pub unsafe fn new(info: &bindings::nvmem_cell_info) -> Option<Self> {
+        let context = info.priv_;
+        // INVARIANT: By the function's requirements.
+        info.read_post_process
+            .map(|callback| Self { callback, context })
+    }
+
+    /// Changes the bytes of a cell that were read from `offset`, for the consumer who knows the cell by
+    /// `id` and `index`.
+    pub fn call(&self, id: Option<&CStr>, index: c_int, offset: u32, buf: &mut [u8]) -> Result {
+        let id = id.map_or(core::ptr::null(), |id| id.as_char_ptr());
+        // SAFETY: By the type invariants; the buffer is valid, and `id` a string or null.
+        let ret = unsafe {
+            (self.callback)(
+                self.context,
+                id,
+                index,
+                offset,
+                buf.as_mut_ptr().cast(),
+                buf.len(),
+            )
+        };
+        outcome(ret, 0)
+    }
+}
+
+/// What a callback says by `ret`: zero for success, or a negative error number. The number of bytes is
+/// what some return for success.
+fn outcome(ret: c_int, len: usize) -> Result {
+    match usize::try_from(ret) {
+        Err(_) => Err(Error::from_errno(ret)),
+        Ok(0) => Ok(()),
+        Ok(count) if count == len => Ok(()),
+        Ok(_) => Err(EIO),
+    }
+}
+
+/// An access ends before its buffer does if an offset cannot name the rest.
+fn whole(done: usize, len: usize) -> Result {
+    if done == len {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * C that Rust cannot call by itself: inline functions and macros, as functions of the same name with
+ * bmc_rust_ before it.
+ */
+#ifndef BMC_RUST_HELPERS_H
+#define BMC_RUST_HELPERS_H
+
+#include <linux/types.h>
+
+struct device;
+struct device_driver;
+struct device_node;
+struct gpio_desc;
+struct list_head;
+
+/* of.c */
+struct device_node *bmc_rust_of_node_get(struct device_node *np);
+void bmc_rust_of_node_put(struct device_node *np);
+bool bmc_rust_of_node_claim_bus(struct device_node *np);
+void bmc_rust_of_node_release_bus(struct device_node *np);
+int bmc_rust_of_driver_match_device(struct device *dev, const struct device_driver *drv);
+void bmc_rust_device_set_of_node(struct device *dev, struct device_node *np);
+
+/* gpio.c */
+struct gpio_desc *bmc_rust_gpiod_get_optional_high(struct device *dev, const char *con_id);
+int bmc_rust_gpiod_set_value_cansleep(struct gpio_desc *desc, int value);
+void bmc_rust_gpiod_put(struct gpio_desc *desc);
+
+/* list.c */
+void bmc_rust_list_del(struct list_head *entry);
+
+#endif

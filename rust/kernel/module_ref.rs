@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! References to modules, which keep them loaded.
+//!
+//! C header: [`include/linux/module.h`](srctree/include/linux/module.h)
+
+use kernel::bindings;
+
+/// A module that somebody else keeps loaded, or none: code that is built in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ModulePtr(*mut bindings::module);
+
+// SAFETY: It is a name; `try_get()` says when it may be used.
+unsafe impl Send for ModulePtr {}
+
+// SAFETY: As for `Send`.
+unsafe impl Sync for ModulePtr {}
+
+impl ModulePtr {
+    /// The module at `ptr`, which may be null.
+    pub fn new(ptr: *mut bindings::module) -> Self {
+        Self(ptr)
+    }
+
+    /// Keeps the module loaded; [`None`] if it is already being unloaded.
+    ///
+    /// # Safety
+    ///
+    /// The module's memory is not freed during the call.
+    pub unsafe fn try_get(self) -> Option<ModuleRef> {
+        // SAFETY: By the function's requirements; null is allowed.
+        // INVARIANT: The reference was just taken.
+        unsafe { bindings::try_module_get(self.0) }.then_some(ModuleRef(self))
+    }
+}
+
+/// A reference to a module, given back when this is dropped.
+///
+/// # Invariants
+///
+/// It has a reference of its own.
+pub struct ModuleRef(ModulePtr);
+
+impl ModuleRef {
+    /// Takes over the reference that somebody else has left to `module`.
+    ///
+    /// # Safety
+    ///
+    /// There is such a reference, and nobody else gives it back.
+    pub unsafe fn from_ptr(module: ModulePtr) -> Self {
+        // INVARIANT: By the function's requirements.
+        Self(module)
+    }
+
+    /// Leaves the reference to somebody else.
+    pub fn into_ptr(self) -> ModulePtr {
+        core::mem::ManuallyDrop::new(self).0
+    }
+}
+
+impl Drop for ModuleRef {
+    fn drop(&mut self) {
+        let ModulePtr(module) = self.0;
+        // SAFETY: By the type invariants; null is allowed.
+        unsafe { bindings::module_put(module) };
+    }
+}

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Binary files in sysfs that come and go, in folders of devices.
+//!
+//! C header: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h)
+//!
+//! Removing a file waits for those who read or write it, and whoever still has it open then gets
+//! `ENODEV`. What a [`BinFile`] refers to is therefore not used once it is dropped.
+
+use core::{
+    ptr,
+    slice, //
+};
+use kernel::{
+    bindings,
+    device::Device,
+    error::to_result,
+    prelude::*,
+    str::CString,
+    sync::aref::ARef,
+    types::Opaque, //
+};
+
+/// What a file in sysfs contains.
+pub trait Contents: Send + Sync + 'static {
+    /// Reads what is at `offset` into `buf`, and tells how many bytes that are.
+    fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
+
+    /// Writes `buf` to `offset`, and tells how many bytes of it.
+    fn write(&self, offset: u64, buf: &[u8]) -> Result<usize>;
+}
+
+/// A subfolder of a device's folder.
+///
+/// # Invariants
+///
+/// The device's folder has one of this name, made by this.
+pub struct Folder {
+    dev: ARef<Device>,
+    name: &'static CStr,
+}
+
+impl Folder {
+    /// Makes the subfolder.
+    pub fn create(dev: ARef<Device>, name: &'static CStr) -> Result<Self> {
+        // SAFETY: The device is valid, and so is the group, which the call does not keep.
+        to_result(unsafe {
+            bindings::sysfs_create_group(kobject(&dev), &group(name, &[ptr::null()]))
+        })?;
+        // INVARIANT: It was just made.
+        Ok(Self { dev, name })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants.
+        unsafe {
+            bindings::sysfs_remove_group(kobject(&self.dev), &group(self.name, &[ptr::null()]))
+        };
+    }
+}
+
+/// What a new file is to be.
+pub struct Setup {
+    pub name: CString,
+    /// Permissions.
+    pub mode: u16,
+    /// In bytes. Reads and writes are kept within it, unless it is zero.
+    pub size: usize,
+}
+
+/// A binary file, which is removed when this is dropped.
+///
+/// # Invariants
+///
+/// `attr` describes a file that was made and not yet removed, in the folder of `dev` or in its
+/// subfolder `folder`. Its `private` points to `contents`.
+#[pin_data(PinnedDrop)]
+pub struct BinFile<T: Contents> {
+    attr: Opaque<bindings::bin_attribute>,
+    contents: T,
+    dev: ARef<Device>,
+    folder: Option<&'static CStr>,
+    _name: CString,
+}
+
+// SAFETY: Any thread may remove a file and drop its contents.
+unsafe impl<T: Contents> Send for BinFile<T> {}
+
+// SAFETY: There is no method on `&self`.
+unsafe impl<T: Contents> Sync for BinFile<T> {}
+
+impl<T: Contents> BinFile<T> {
+    /// Makes a file in the folder of `dev`.
+    pub fn in_device(dev: ARef<Device>, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
+        Self::create(dev, None, setup, contents)
+    }
+
+    /// Makes a file in a subfolder. The name must be free there.
+    pub fn in_folder(folder: &Folder, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
+        Self::create(folder.dev.clone(), Some(folder.name), setup, contents)
+    }
+
+    fn create(
+        dev: ARef<Device>,
+        folder: Option<&'static CStr>,
+        setup: Setup,
+        contents: T,
+    ) -> Result<Pin<KBox<Self>>> {
+        let mut attr: bindings::bin_attribute = pin_init::zeroed();
+        attr.attr.name = setup.name.as_char_ptr();
+        attr.attr.mode = setup.mode;
+        attr.size = setup.size;
+        attr.read = Some(Self::read);
+        attr.write = Some(Self::write);
+        #[cfg(CONFIG_DEBUG_LOCK_ALLOC)]
+        {
+            attr.attr.key = kernel::static_lock_class!().as_ptr();
+        }
+
+        // Nothing is removed before it is made: the parts become a `Self` at the end.
+        let mut slot = KBox::<Self>::new_uninit(GFP_KERNEL)?;
+        let this = slot.as_mut_ptr();
+        // SAFETY: `this` is valid for writes. The parts are read by nobody yet, and the name does not
+        // move with its owner.
+        unsafe {
+            attr.private = (&raw mut (*this).contents).cast();
+            (&raw mut (*this).attr).write(Opaque::new(attr));
+            (&raw mut (*this).contents).write(contents);
+        }
+
+        // SAFETY: The attribute and the contents stay where they are, in a box that is kept until the
+        // file is removed, or that is given up when there is none. The group is used in the call only.
+        let made = unsafe {
+            let attr = Opaque::cast_into(&raw const (*this).attr);
+            match folder {
+                None => to_result(bindings::sysfs_create_bin_file(kobject(&dev), attr)),
+                Some(name) => to_result(bindings::sysfs_update_group(
+                    kobject(&dev),
+                    &group(name, &[attr.cast_const(), ptr::null()]),
+                )),
+            }
+        };
+        if let Err(error) = made {
+            // SAFETY: It was written above, and nobody refers to it.
+            unsafe { ptr::drop_in_place(&raw mut (*this).contents) };
+            return Err(error);
+        }
+
+        // SAFETY: With these, all fields are written. INVARIANT: The file was just made.
+        unsafe {
+            (&raw mut (*this).dev).write(dev);
+            (&raw mut (*this).folder).write(folder);
+            (&raw mut (*this)._name).write(setup.name);
+            Ok(KBox::into_pin(slot.assume_init()))
+        }
+    }
+
+    unsafe extern "C" fn read(
+        _file: *mut bindings::file,
+        _kobj: *mut bindings::kobject,
+        attr: *const bindings::bin_attribute,
+        buf: *mut c_char,
+        offset: bindings::loff_t,
+        len: usize,
+    ) -> isize {
+        // SAFETY: By the type invariants; the file is not removed during the call.
+        let contents = unsafe { &*(*attr).private.cast::<T>() };
+        // SAFETY: sysfs gives a buffer of this length.
+        let buf = unsafe { slice::from_raw_parts_mut(buf, len) };
+        count(u64::try_from(offset).map_or(Err(EINVAL), |offset| contents.read(offset, buf)))
+    }
+
+    unsafe extern "C" fn write(
+        _file: *mut bindings::file,
+        _kobj: *mut bindings::kobject,
+        attr: *const bindings::bin_attribute,
+        buf: *mut c_char,
+        offset: bindings::loff_t,
+        len: usize,
+    ) -> isize {
+        // SAFETY: By the type invariants; the file is not removed during the call.
+        let contents = unsafe { &*(*attr).private.cast::<T>() };
+        // SAFETY: sysfs gives a buffer of this length.
+        let buf = unsafe { slice::from_raw_parts(buf, len) };
+        count(u64::try_from(offset).map_or(Err(EINVAL), |offset| contents.write(offset, buf)))
+    }
+}
+
+#[pinned_drop]
+impl<T: Contents> PinnedDrop for BinFile<T> {
+    fn drop(self: Pin<&mut Self>) {
+        let kobj = kobject(&self.dev);
+        let attr = self.attr.get();
+        // SAFETY: By the type invariants. It waits for calls that are under way.
+        unsafe {
+            match self.folder {
+                None => bindings::sysfs_remove_bin_file(kobj, attr),
+                Some(name) => {
+                    bindings::sysfs_remove_file_from_group(kobj, &(*attr).attr, name.as_char_ptr())
+                }
+            }
+        }
+    }
+}
+
+fn kobject(dev: &Device) -> *mut bindings::kobject {
+    // CAST: `Device` is a transparent wrapper.
+    let dev: *mut bindings::device = ptr::from_ref(dev).cast_mut().cast();
+    // SAFETY: The device is valid.
+    unsafe { &raw mut (*dev).kobj }
+}
+
+/// A group of the null-terminated `files`, as an argument.
+fn group(
+    name: &'static CStr,
+    files: &[*const bindings::bin_attribute],
+) -> bindings::attribute_group {
+    let mut group: bindings::attribute_group = pin_init::zeroed();
+    group.name = name.as_char_ptr();
+    group.bin_attrs = files.as_ptr();
+    group
+}
+
+/// What a callback of C that counts bytes returns.
+pub fn count(result: Result<usize>) -> isize {
+    match result {
+        // CAST: Lengths of buffers fit.
+        Ok(len) => len as isize,
+        Err(error) => error.to_errno() as isize,
+    }
+}
