@@ -173,3 +173,150 @@ impl<T> Deref for Guard<'_, T> {
         unsafe { &*self.data }
     }
 }
+
+#[cfg(CONFIG_NVMEM_RUST_KUNIT_TEST)]
+#[kunit_tests(srcu_revocable)]
+mod tests {
+    use super::*;
+    use kernel::{
+        new_work,
+        static_lock_class,
+        sync::{
+            atomic::{
+                Acquire,
+                Atomic,
+                Release, //
+            },
+            Arc,
+            Completion, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
+        workqueue::{
+            self,
+            Work,
+            WorkItem, //
+        },
+    };
+
+    /// Counts how often it is dropped.
+    struct Counted(Arc<Atomic<u32>>);
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Release);
+        }
+    }
+
+    fn counted() -> Result<(Arc<Atomic<u32>>, Pin<KBox<SrcuRevocable<Counted>>>)> {
+        let drops = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let object = KBox::pin_init(
+            SrcuRevocable::new(Counted(drops.clone()), c"test", static_lock_class!()),
+            GFP_KERNEL,
+        )?;
+        Ok((drops, object))
+    }
+
+    #[test]
+    fn access_gives_the_object() -> Result {
+        let number = KBox::pin_init(
+            SrcuRevocable::new(7, c"test", static_lock_class!()),
+            GFP_KERNEL,
+        )?;
+        let guard = number.try_access().ok_or(ENODEV)?;
+        let nested = number.try_access().ok_or(ENODEV)?;
+        assert_eq!((*guard, *nested), (7, 7));
+        assert_eq!(number.try_access_with(|number| number + 1), Some(8));
+        Ok(())
+    }
+
+    #[test]
+    fn revoking_drops_once_and_ends_access() -> Result {
+        let (drops, object) = counted()?;
+        assert_eq!(object.revoke(), true);
+        assert_eq!(drops.load(Acquire), 1);
+        assert_eq!(object.try_access().is_none(), true);
+        assert_eq!(object.try_access_with(|_| ()), None);
+
+        assert_eq!(object.revoke(), false);
+        drop(object);
+        assert_eq!(drops.load(Acquire), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn dropping_drops_what_was_not_revoked() -> Result {
+        let (drops, object) = counted()?;
+        drop(object.try_access());
+        assert_eq!(drops.load(Acquire), 0);
+        drop(object);
+        assert_eq!(drops.load(Acquire), 1);
+        Ok(())
+    }
+
+    /// Somebody who revokes while others read.
+    #[pin_data]
+    struct Revoker {
+        #[pin]
+        object: SrcuRevocable<Counted>,
+        revoked: Atomic<u32>,
+        #[pin]
+        begun: Completion,
+        #[pin]
+        ended: Completion,
+        #[pin]
+        work: Work<Self>,
+    }
+
+    kernel::impl_has_work! {
+        impl HasWork<Self> for Revoker { self.work }
+    }
+
+    impl WorkItem for Revoker {
+        type Pointer = Arc<Self>;
+
+        fn run(this: Arc<Self>) {
+            this.begun.complete_all();
+            this.object.revoke();
+            this.revoked.store(1, Release);
+            this.ended.complete_all();
+        }
+    }
+
+    #[test]
+    fn revoking_waits_for_a_reader_who_sleeps() -> Result {
+        let drops = Arc::new(Atomic::new(0), GFP_KERNEL)?;
+        let counted = Counted(drops.clone());
+        let revoker = Arc::pin_init(
+            try_pin_init!(Revoker {
+                object <- SrcuRevocable::new(counted, c"test", static_lock_class!()),
+                revoked: Atomic::new(0),
+                begun <- Completion::new(),
+                ended <- Completion::new(),
+                work <- new_work!("revoker"),
+            }),
+            GFP_KERNEL,
+        )?;
+
+        let guard = revoker.object.try_access().ok_or(ENODEV)?;
+        let queued = workqueue::system_unbound().enqueue(revoker.clone());
+        assert_eq!(queued.is_ok(), true);
+        revoker.begun.wait_for_completion();
+
+        // Whoever comes is refused as soon as revoking has begun, which is not until the flag is clear.
+        while revoker.object.try_access().is_some() {
+            fsleep(Delta::from_millis(1));
+        }
+        fsleep(Delta::from_millis(50));
+        assert_eq!(revoker.revoked.load(Acquire), 0);
+        assert_eq!(drops.load(Acquire), 0);
+        assert_eq!(guard.0.load(Acquire), 0);
+
+        drop(guard);
+        revoker.ended.wait_for_completion();
+        assert_eq!(drops.load(Acquire), 1);
+        Ok(())
+    }
+}

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pure files of `ssif_bmc`, as the module compiles them, under test on the host.
+//! The pure files of the modules, as these compile them, under test on the host.
 
 #![cfg(test)]
 
+#[path = "../../../nvmem_core/bits.rs"]
+mod bits;
+#[path = "../../../nvmem_core/geometry.rs"]
+mod geometry;
+#[path = "../../../nvmem_core/keepout.rs"]
+mod keepout;
 #[path = "../../../ssif_bmc/machine.rs"]
 mod machine;
 #[path = "../../../ssif_bmc/protocol.rs"]
@@ -12,4 +18,5 @@ mod protocol;
 mod bus;
 mod machine_properties;
 mod machine_tables;
+mod nvmem_properties;
 mod protocol_tables;
