@@ -3,8 +3,8 @@
 //! The core of the nvmem subsystem, for providers that may leave while consumers hold them.
 //!
 //! Takes the place of `drivers/nvmem/core.c` and `layouts.c`: the same functions for C, with the same
-//! errors, and the same files in sysfs. What a provider brings is in a [`provider::Provider`], which is
-//! reached through an [`srcu_revocable::SrcuRevocable`] only.
+//! errors, and the same files in sysfs. What a provider brings is in a `provider::Provider`, which is
+//! reached through an `SrcuRevocable` only.
 //!
 //! - `bits`, `geometry` and `keepout` are pure logic;
 //! - `device` registers, finds and holds devices; `provider` is what can be taken from them;

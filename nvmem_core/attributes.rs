@@ -16,7 +16,8 @@ use core::{
 };
 use kernel::{
     bindings,
-    prelude::*, //
+    prelude::*,
+    str::as_char_ptr_in_const_context, //
 };
 
 /// Permissions of the file `nvmem` of a device: whether others than root may read it, and root write.
@@ -114,7 +115,7 @@ static BIN_ATTRIBUTES: Static<[*const bindings::bin_attribute; 2]> =
 
 static TYPE: Static<bindings::device_attribute> = Static({
     let mut attr: bindings::device_attribute = pin_init::zeroed();
-    attr.attr.name = c"type".as_ptr().cast();
+    attr.attr.name = as_char_ptr_in_const_context(c"type");
     attr.attr.mode = 0o444;
     attr.__bindgen_anon_1.show = Some(type_show);
     attr
@@ -122,7 +123,7 @@ static TYPE: Static<bindings::device_attribute> = Static({
 
 static FORCE_RO: Static<bindings::device_attribute> = Static({
     let mut attr: bindings::device_attribute = pin_init::zeroed();
-    attr.attr.name = c"force_ro".as_ptr().cast();
+    attr.attr.name = as_char_ptr_in_const_context(c"force_ro");
     attr.attr.mode = 0o644;
     attr.__bindgen_anon_1.show = Some(force_ro_show);
     attr.__bindgen_anon_2.store = Some(force_ro_store);
@@ -131,7 +132,7 @@ static FORCE_RO: Static<bindings::device_attribute> = Static({
 
 static NVMEM: Static<bindings::bin_attribute> = Static({
     let mut attr: bindings::bin_attribute = pin_init::zeroed();
-    attr.attr.name = c"nvmem".as_ptr().cast();
+    attr.attr.name = as_char_ptr_in_const_context(c"nvmem");
     attr.attr.mode = 0o644;
     attr.read = Some(nvmem_read);
     attr.write = Some(nvmem_write);
@@ -146,7 +147,7 @@ unsafe fn device_of<'a>(kobj: *mut bindings::kobject) -> &'a Device {
     unsafe { Device::from_raw(kernel::container_of!(kobj, bindings::device, kobj)) }
 }
 
-unsafe extern "C" fn nvmem_mode(
+extern "C" fn nvmem_mode(
     kobj: *mut bindings::kobject,
     _attr: *const bindings::bin_attribute,
     _index: c_int,
@@ -155,7 +156,7 @@ unsafe extern "C" fn nvmem_mode(
     unsafe { device_of(kobj) }.mode
 }
 
-unsafe extern "C" fn nvmem_size(
+extern "C" fn nvmem_size(
     kobj: *mut bindings::kobject,
     _attr: *const bindings::bin_attribute,
     _index: c_int,
@@ -164,7 +165,7 @@ unsafe extern "C" fn nvmem_size(
     unsafe { device_of(kobj) }.size
 }
 
-unsafe extern "C" fn attribute_mode(
+extern "C" fn attribute_mode(
     kobj: *mut bindings::kobject,
     attr: *mut bindings::attribute,
     _index: c_int,
@@ -178,7 +179,7 @@ unsafe extern "C" fn attribute_mode(
     unsafe { (*attr).mode }
 }
 
-unsafe extern "C" fn nvmem_read(
+extern "C" fn nvmem_read(
     _file: *mut bindings::file,
     kobj: *mut bindings::kobject,
     _attr: *const bindings::bin_attribute,
@@ -191,7 +192,7 @@ unsafe extern "C" fn nvmem_read(
     count(u64::try_from(offset).map_or(Err(EINVAL), |offset| read(device, offset, buf)))
 }
 
-unsafe extern "C" fn nvmem_write(
+extern "C" fn nvmem_write(
     _file: *mut bindings::file,
     kobj: *mut bindings::kobject,
     _attr: *const bindings::bin_attribute,
@@ -204,7 +205,7 @@ unsafe extern "C" fn nvmem_write(
     count(u64::try_from(offset).map_or(Err(EINVAL), |offset| write(device, offset, buf)))
 }
 
-unsafe extern "C" fn type_show(
+extern "C" fn type_show(
     dev: *mut bindings::device,
     _attr: *mut bindings::device_attribute,
     buf: *mut c_char,
@@ -221,7 +222,7 @@ unsafe extern "C" fn type_show(
     unsafe { emit(buf, name) }
 }
 
-unsafe extern "C" fn force_ro_show(
+extern "C" fn force_ro_show(
     dev: *mut bindings::device,
     _attr: *mut bindings::device_attribute,
     buf: *mut c_char,
@@ -232,7 +233,7 @@ unsafe extern "C" fn force_ro_show(
     unsafe { emit(buf, if read_only { c"1\n" } else { c"0\n" }) }
 }
 
-unsafe extern "C" fn force_ro_store(
+extern "C" fn force_ro_store(
     dev: *mut bindings::device,
     _attr: *mut bindings::device_attribute,
     buf: *const c_char,

@@ -54,7 +54,10 @@ use kernel::{
     device, new_mutex,
     prelude::*,
     static_lock_class,
-    str::CString,
+    str::{
+        as_char_ptr_in_const_context,
+        CString, //
+    },
     sync::{
         aref::ARef,
         atomic::{
@@ -71,7 +74,7 @@ pub type Device = OwnedDevice<Nvmem>;
 
 static BUS_TYPE: bus::Bus = {
     let mut bus: kernel::bindings::bus_type = pin_init::zeroed();
-    bus.name = c"nvmem".as_ptr().cast();
+    bus.name = as_char_ptr_in_const_context(c"nvmem");
     // SAFETY: The name is static, and there is no callback.
     unsafe { bus::Bus::new(bus) }
 };
@@ -218,6 +221,9 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     let read_only = fixed_read_only || write_protect.is_some();
     let mode = attributes::mode(config, fixed_read_only);
 
+    // SAFETY: By the function's requirements: dropping `Available` drops it, and that exists before
+    // anybody knows the device.
+    let provider = unsafe { Provider::new(config, keepouts, owner, write_protect) };
     let device = Device::new(
         Setup {
             parent,
@@ -227,13 +233,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
             node: node.map(ARef::from),
         },
         try_pin_init!(Nvmem {
-            // SAFETY: By the function's requirements. Dropping `Available` revokes it, and it exists
-            // before the device is known to anyone.
-            provider <- SrcuRevocable::new(
-                unsafe { Provider::new(config, keepouts, owner, write_protect) },
-                c"nvmem_provider",
-                static_lock_class!()
-            ),
+            provider <- SrcuRevocable::new(provider, c"nvmem_provider", static_lock_class!()),
             cells <- new_mutex!(Cells::new(), "nvmem cells"),
             #[cfg(CONFIG_OF)]
             layout <- new_mutex!(None, "nvmem layout"),

@@ -46,6 +46,7 @@ use kernel::{
     new_mutex,
     of::DeviceId,
     prelude::*,
+    str::as_char_ptr_in_const_context,
     sync::{
         aref::ARef,
         Mutex, //
@@ -103,7 +104,7 @@ enum Driver {
 
 static BUS_TYPE: bus::Bus = {
     let mut bus: bindings::bus_type = pin_init::zeroed();
-    bus.name = c"nvmem-layout".as_ptr().cast();
+    bus.name = as_char_ptr_in_const_context(c"nvmem-layout");
     bus.match_ = Some(bus_match);
     bus.probe = Some(bus_probe);
     bus.remove = Some(bus_remove);
@@ -113,7 +114,7 @@ static BUS_TYPE: bus::Bus = {
     unsafe { bus::Bus::new(bus) }
 };
 
-unsafe extern "C" fn bus_match(
+extern "C" fn bus_match(
     dev: *mut bindings::device,
     driver: *const bindings::device_driver,
 ) -> c_int {
@@ -121,7 +122,7 @@ unsafe extern "C" fn bus_match(
     unsafe { nvmem::bmc_rust_of_driver_match_device(dev, driver) }
 }
 
-unsafe extern "C" fn bus_uevent(
+extern "C" fn bus_uevent(
     dev: *const bindings::device,
     env: *mut bindings::kobj_uevent_env,
 ) -> c_int {
@@ -134,7 +135,7 @@ unsafe extern "C" fn bus_uevent(
     }
 }
 
-unsafe extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
+extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
     // SAFETY: The device is one of this bus, and bound to a driver of it.
     let (layout, driver) = unsafe { (Device::from_raw(dev), driver_of(dev)) };
     from_result(|| {
@@ -154,7 +155,7 @@ unsafe extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
     })
 }
 
-unsafe extern "C" fn bus_remove(dev: *mut bindings::device) {
+extern "C" fn bus_remove(dev: *mut bindings::device) {
     // SAFETY: The device is one of this bus, and bound to a driver of it.
     let (layout, driver) = unsafe { (Device::from_raw(dev), driver_of(dev)) };
     events::notify(Event::LayoutRemove(layout));
@@ -396,7 +397,7 @@ impl Drop for FixedLayout {
     }
 }
 
-unsafe extern "C" fn fixed_probe(layout: *mut nvmem::nvmem_layout) -> c_int {
+extern "C" fn fixed_probe(layout: *mut nvmem::nvmem_layout) -> c_int {
     // SAFETY: The bus gives a layout device that this driver is being bound to.
     from_result(|| unsafe {
         (*layout).add_cells = Some(fixed_add_cells);
@@ -404,12 +405,12 @@ unsafe extern "C" fn fixed_probe(layout: *mut nvmem::nvmem_layout) -> c_int {
     })
 }
 
-unsafe extern "C" fn fixed_remove(layout: *mut nvmem::nvmem_layout) {
+extern "C" fn fixed_remove(layout: *mut nvmem::nvmem_layout) {
     // SAFETY: The bus gives a layout device that this driver is bound to.
     unsafe { unregister(layout) };
 }
 
-unsafe extern "C" fn fixed_add_cells(layout: *mut nvmem::nvmem_layout) -> c_int {
+extern "C" fn fixed_add_cells(layout: *mut nvmem::nvmem_layout) -> c_int {
     // SAFETY: `register()` gives its layout device.
     let layout = unsafe { Device::from_raw(layout.cast()) };
     from_result(|| {

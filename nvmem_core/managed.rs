@@ -59,12 +59,12 @@ impl Managed for bindings::nvmem_cell {
     }
 }
 
-unsafe extern "C" fn release<T: Managed>(_dev: *mut kernel::bindings::device, res: *mut c_void) {
+extern "C" fn release<T: Managed>(_dev: *mut kernel::bindings::device, res: *mut c_void) {
     // SAFETY: `get()` has put the pointer there.
     unsafe { T::put(*res.cast::<*mut T>()) }
 }
 
-unsafe extern "C" fn is_it<T: Managed>(
+extern "C" fn is_it<T: Managed>(
     _dev: *mut kernel::bindings::device,
     res: *mut c_void,
     wanted: *mut c_void,
@@ -126,7 +126,7 @@ exported! {
         dev: *mut kernel::bindings::device,
         config: *const bindings::nvmem_config,
     ) -> *mut bindings::nvmem_device {
-        unsafe extern "C" fn undo(nvmem: *mut c_void) {
+        extern "C" fn undo(nvmem: *mut c_void) {
             // SAFETY: It was registered below.
             unsafe { nvmem_unregister(nvmem.cast()) }
         }

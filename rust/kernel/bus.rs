@@ -41,7 +41,7 @@ impl Bus {
 
     /// Finds the first device on the bus that `matches`.
     pub fn find<F: FnMut(&Device) -> bool>(&'static self, mut matches: F) -> Option<ARef<Device>> {
-        unsafe extern "C" fn check<F: FnMut(&Device) -> bool>(
+        extern "C" fn check<F: FnMut(&Device) -> bool>(
             dev: *mut bindings::device,
             data: *const c_void,
         ) -> c_int {

@@ -82,10 +82,7 @@ pub fn node_of(dev: &Device) -> Option<&Node> {
 #[cfg(CONFIG_OF)]
 mod tree {
     use super::*;
-    use core::{
-        ffi::CStr as CoreCStr,
-        slice, //
-    };
+    use core::slice;
     use kernel::error::to_result;
 
     /// The arguments that follow a phandle.
@@ -105,7 +102,7 @@ mod tree {
         /// The node's name, without its unit address.
         pub fn name(&self) -> &[u8] {
             // SAFETY: By the type invariants; a node's name is a string that lives as long as it.
-            let full = unsafe { CoreCStr::from_ptr((*self.as_raw()).full_name.cast()) }.to_bytes();
+            let full = unsafe { CStr::from_char_ptr((*self.as_raw()).full_name) }.to_bytes();
             let base = full.rsplit(|&byte| byte == b'/').next().unwrap_or(full);
             base.split(|&byte| byte == b'@').next().unwrap_or(base)
         }

@@ -177,7 +177,7 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
         unsafe { &*ptr.cast() }
     }
 
-    unsafe extern "C" fn release(dev: *mut bindings::device) {
+    extern "C" fn release(dev: *mut bindings::device) {
         // CAST: `dev` comes first.
         // SAFETY: The box was left to the reference count, which is zero.
         drop(unsafe { KBox::from_raw(dev.cast::<Self>()) });

@@ -157,7 +157,7 @@ impl<T: Contents> BinFile<T> {
         }
     }
 
-    unsafe extern "C" fn read(
+    extern "C" fn read(
         _file: *mut bindings::file,
         _kobj: *mut bindings::kobject,
         attr: *const bindings::bin_attribute,
@@ -172,7 +172,7 @@ impl<T: Contents> BinFile<T> {
         count(u64::try_from(offset).map_or(Err(EINVAL), |offset| contents.read(offset, buf)))
     }
 
-    unsafe extern "C" fn write(
+    extern "C" fn write(
         _file: *mut bindings::file,
         _kobj: *mut bindings::kobject,
         attr: *const bindings::bin_attribute,

@@ -179,8 +179,7 @@ impl<T> Deref for Guard<'_, T> {
 mod tests {
     use super::*;
     use kernel::{
-        new_work,
-        static_lock_class,
+        new_work, static_lock_class,
         sync::{
             atomic::{
                 Acquire,
