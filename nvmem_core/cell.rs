@@ -22,6 +22,7 @@ use crate::{
     srcu_revocable::SrcuRevocable, //
 };
 use kernel::{
+    alloc::flags::__GFP_NOWARN,
     prelude::*,
     static_lock_class,
     str::CString,
@@ -119,7 +120,7 @@ pub fn read(
     id: Option<&CStr>,
     index: c_int,
 ) -> Result<KVec<u8>> {
-    let mut buf = KVec::from_elem(0, extent.raw_len.max(extent.bytes), GFP_KERNEL)?;
+    let mut buf = buffer(extent)?;
 
     let raw = buf.get_mut(..extent.raw_len).ok_or(EINVAL)?;
     provider.read(extent.offset, raw)?;
@@ -132,6 +133,13 @@ pub fn read(
     }
     buf.truncate(extent.bytes);
     Ok(buf)
+}
+
+/// Room for what is stored of a cell and for what a consumer gets. A length that is out of all reason
+/// is the caller's mistake, and no cause for the kernel to complain.
+fn buffer(extent: &Extent) -> Result<KVec<u8>> {
+    let len = extent.raw_len.max(extent.bytes);
+    Ok(KVec::from_elem(0, len, GFP_KERNEL | __GFP_NOWARN)?)
 }
 
 /// Writes what `extent` describes, and returns the length of `value`.
@@ -154,7 +162,7 @@ pub fn write(provider: &Provider, extent: &Extent, value: &[u8]) -> Result<usize
 
 /// The stored bytes of a cell with `value` in place of its bits.
 fn merge(provider: &Provider, extent: &Extent, bits: Bits, value: &[u8]) -> Result<KVec<u8>> {
-    let mut stored = KVec::from_elem(0, extent.raw_len.max(extent.bytes), GFP_KERNEL)?;
+    let mut stored = buffer(extent)?;
 
     if bits.shares_bytes() {
         let raw = stored.get_mut(..extent.raw_len).ok_or(EINVAL)?;

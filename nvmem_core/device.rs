@@ -5,7 +5,8 @@
 //! The reference count of the `struct device` is the only one (H4). What a registration is made of is
 //! a [`Registration`], whose fields are undone in their order when it is dropped: by unregistering,
 //! with or without consumers (H1), or when registering fails at any point (H6). Consumers keep the
-//! device's memory and the provider's module, and a [`Handle`] gives back the module last (H5).
+//! device's memory and the provider's module, and a [`Handle`] gives back the module last (H5). They do
+//! not keep the parent, which may go with the provider: the device forgets it (H14).
 
 use crate::{
     attributes, bindings, bus,
@@ -131,16 +132,17 @@ impl Nvmem {
     }
 }
 
-/// The registration of a device. The fields are in the order in which they are undone.
+/// The registration of a device. The fields are in the order in which they are undone, and filled in
+/// the reverse one: what is not there yet need not be undone.
 struct Registration {
-    _listed: Listed,
-    _announced: Announced,
+    listed: Option<Listed>,
+    announced: Option<Announced>,
     _available: Available,
-    _compat: Option<compat::File>,
+    compat: Option<compat::File>,
     #[cfg(CONFIG_OF)]
-    _layout: Option<crate::layout::Registration>,
+    layout: Option<crate::layout::Registration>,
     _cells: cells::Registration,
-    _added: owned_device::Registration<Nvmem>,
+    added: Option<owned_device::Registration<Nvmem>>,
     _id: ida::Id,
 }
 
@@ -250,21 +252,27 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         }? Error),
     )?;
 
-    // From here on, what is there is undone in reverse order if something fails.
-    let available = Available(device.clone());
-    let compat = if config.compat {
-        // SAFETY: By the function's requirements.
-        let base = unsafe { device_at(config.base_dev) };
-        Some(compat::File::create(
-            &device,
-            base.ok_or(EINVAL)?,
-            config.type_,
-        )?)
-    } else {
-        None
-    };
+    // From here on, whatever fails undoes what is there.
+    let mut registration = KBox::new(
+        Registration {
+            listed: None,
+            announced: None,
+            _available: Available(device.clone()),
+            compat: None,
+            #[cfg(CONFIG_OF)]
+            layout: None,
+            _cells: cells::Registration::new(&device),
+            added: None,
+            _id: id,
+        },
+        GFP_KERNEL,
+    )?;
 
-    let cells = cells::Registration::new(&device);
+    if config.compat {
+        // SAFETY: By the function's requirements.
+        let base = unsafe { device_at(config.base_dev) }.ok_or(EINVAL)?;
+        registration.compat = Some(compat::File::create(&device, base, config.type_)?);
+    }
     // SAFETY: By the function's requirements.
     unsafe { cells::add_configured(&device, config) }?;
     #[cfg(CONFIG_OF)]
@@ -278,27 +286,14 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         dev_err!(parent, "there is an nvmem device {} already\n", &*name);
         return Err(EEXIST);
     }
-    let added = owned_device::Registration::new(device.clone())?;
-    let listed = Listed::new(&device);
-    let announced = Announced::new(&device);
+    registration.added = Some(owned_device::Registration::new(device.clone())?);
+    registration.listed = Some(Listed::new(&device));
+    registration.announced = Some(Announced::new(&device));
     cells::publish(&device)?;
     #[cfg(CONFIG_OF)]
-    let layout = crate::layout::populate(&device)?;
-
-    let registration = KBox::new(
-        Registration {
-            _listed: listed,
-            _announced: announced,
-            _available: available,
-            _compat: compat,
-            #[cfg(CONFIG_OF)]
-            _layout: layout,
-            _cells: cells,
-            _added: added,
-            _id: id,
-        },
-        GFP_KERNEL,
-    )?;
+    {
+        registration.layout = crate::layout::populate(&device)?;
+    }
     *device.registration.lock() = Some(registration);
     Ok(device)
 }
