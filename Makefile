@@ -14,10 +14,10 @@ kbuild = set -e; args="$$(scripts/check-kernel '$(KDIR)')"; \
 
 sources = $(shell git ls-files --cached --others --exclude-standard '*.rs')
 
-modules:         ## build ssif_bmc.ko against KDIR (the default target)
+modules:         ## build the modules that fit KDIR (the default target)
 	@$(kbuild) modules
 
-modules_install: ## install it into /lib/modules, below INSTALL_MOD_PATH
+modules_install: ## install them into /lib/modules, below INSTALL_MOD_PATH
 	@$(kbuild) modules_install
 
 clean:           ## remove what a build made
