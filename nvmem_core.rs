@@ -11,11 +11,15 @@
 //! - `cell` and `cells` are named parts of devices, `lookup` and `dt` find them for consumers;
 //! - `layout` is for drivers that know what is in a device;
 //! - `attributes` and `compat` are the files in sysfs, `events` is the notifier chain;
-//! - `consumer`, `provider_api` and `managed` are what C calls, exported by `linkage.c`.
+//! - `consumer`, `provider_api`, `tree_api` and `managed` are what C calls, exported by `linkage.c`.
 
 #![expect(
     unreachable_pub,
     reason = "files in rust/ are written for the kernel crate"
+)]
+#![cfg_attr(
+    not(CONFIG_OF),
+    expect(dead_code, reason = "what only layouts and the device tree need")
 )]
 
 use core::ffi::c_void;
@@ -85,6 +89,9 @@ mod managed;
 mod provider;
 #[path = "nvmem_core/provider_api.rs"]
 mod provider_api;
+#[cfg(CONFIG_OF)]
+#[path = "nvmem_core/tree_api.rs"]
+mod tree_api;
 
 /// What the messages of this module begin with.
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";

@@ -19,7 +19,6 @@ use crate::{
     events,
     exported,
     lookup,
-    of,
     provider::PostProcess, //
 };
 use core::{
@@ -33,7 +32,6 @@ use core::{
 use kernel::{
     bindings::{
         device as RawDevice,
-        device_node,
         notifier_block, //
     },
     prelude::*, //
@@ -53,7 +51,7 @@ pub fn err_int(result: Result<usize>) -> c_int {
 /// # Safety
 ///
 /// `ptr` is null or a string, for `'a`.
-unsafe fn string<'a>(ptr: *const c_char) -> Option<&'a CStr> {
+pub unsafe fn string<'a>(ptr: *const c_char) -> Option<&'a CStr> {
     // SAFETY: By the function's requirements.
     (!ptr.is_null()).then(|| unsafe { CStr::from_char_ptr(ptr) })
 }
@@ -99,7 +97,7 @@ unsafe fn bytes<'a>(buf: *const c_void, len: usize) -> &'a [u8] {
 /// Finds the device that a consumer means: by its node's property `nvmem`, or else by name.
 fn get_device(dev: &kernel::device::Device, name: Option<&CStr>) -> Result<Handle> {
     #[cfg(CONFIG_OF)]
-    if let Some(node) = of::node_of(dev) {
+    if let Some(node) = crate::of::node_of(dev) {
         match crate::dt::device_of(node, name) {
             Err(error) if error != EPROBE_DEFER => {}
             found => return found,
@@ -113,7 +111,7 @@ fn get_device(dev: &kernel::device::Device, name: Option<&CStr>) -> Result<Handl
 /// Finds the cell that a consumer means: by its node's property `nvmem-cells`, or in the look-up tables.
 fn get_cell(dev: &kernel::device::Device, id: Option<&CStr>) -> Result<KBox<Cell>> {
     #[cfg(CONFIG_OF)]
-    if let Some(node) = of::node_of(dev) {
+    if let Some(node) = crate::of::node_of(dev) {
         match crate::dt::cell_of(node, id) {
             Err(error) if error != EPROBE_DEFER => {}
             found => return found,
@@ -199,7 +197,11 @@ exported! {
     }
 
     /// Writes a cell; returns the length.
-    unsafe fn nvmem_cell_write(cell: *mut bindings::nvmem_cell, buf: *mut c_void, len: usize) -> c_int {
+    unsafe fn nvmem_cell_write(
+        cell: *mut bindings::nvmem_cell,
+        buf: *mut c_void,
+        len: usize,
+    ) -> c_int {
         // SAFETY: By the C API, the cell is held by the caller, and the buffer has this length.
         err_int(unsafe { (*cell.cast::<Cell>()).write(bytes(buf, len)) })
     }
@@ -211,37 +213,60 @@ exported! {
     }
 
     /// Reads a cell of exactly two bytes.
-    unsafe fn nvmem_cell_read_u16(dev: *mut RawDevice, id: *const c_char, value: *mut u16) -> c_int {
+    unsafe fn nvmem_cell_read_u16(
+        dev: *mut RawDevice,
+        id: *const c_char,
+        value: *mut u16,
+    ) -> c_int {
         // SAFETY: By the C API.
         unsafe { store(value, read_exact(dev, id).map(u16::from_ne_bytes)) }
     }
 
     /// Reads a cell of exactly four bytes.
-    unsafe fn nvmem_cell_read_u32(dev: *mut RawDevice, id: *const c_char, value: *mut u32) -> c_int {
+    unsafe fn nvmem_cell_read_u32(
+        dev: *mut RawDevice,
+        id: *const c_char,
+        value: *mut u32,
+    ) -> c_int {
         // SAFETY: By the C API.
         unsafe { store(value, read_exact(dev, id).map(u32::from_ne_bytes)) }
     }
 
     /// Reads a cell of exactly eight bytes.
-    unsafe fn nvmem_cell_read_u64(dev: *mut RawDevice, id: *const c_char, value: *mut u64) -> c_int {
+    unsafe fn nvmem_cell_read_u64(
+        dev: *mut RawDevice,
+        id: *const c_char,
+        value: *mut u64,
+    ) -> c_int {
         // SAFETY: By the C API.
         unsafe { store(value, read_exact(dev, id).map(u64::from_ne_bytes)) }
     }
 
     /// Reads a cell of up to four bytes, the lowest first; `ERANGE` if it is longer.
-    unsafe fn nvmem_cell_read_variable_le_u32(dev: *mut RawDevice, id: *const c_char, value: *mut u32) -> c_int {
+    unsafe fn nvmem_cell_read_variable_le_u32(
+        dev: *mut RawDevice,
+        id: *const c_char,
+        value: *mut u32,
+    ) -> c_int {
         // SAFETY: By the C API.
         unsafe { store(value, read_variable(dev, id).map(u32::from_le_bytes)) }
     }
 
     /// Reads a cell of up to eight bytes, the lowest first; `ERANGE` if it is longer.
-    unsafe fn nvmem_cell_read_variable_le_u64(dev: *mut RawDevice, id: *const c_char, value: *mut u64) -> c_int {
+    unsafe fn nvmem_cell_read_variable_le_u64(
+        dev: *mut RawDevice,
+        id: *const c_char,
+        value: *mut u64,
+    ) -> c_int {
         // SAFETY: By the C API.
         unsafe { store(value, read_variable(dev, id).map(u64::from_le_bytes)) }
     }
 
     /// Gets a device, by the device tree or else by name.
-    unsafe fn nvmem_device_get(dev: *mut RawDevice, name: *const c_char) -> *mut bindings::nvmem_device {
+    unsafe fn nvmem_device_get(
+        dev: *mut RawDevice,
+        name: *const c_char,
+    ) -> *mut bindings::nvmem_device {
         // SAFETY: By the C API: a device, and a string or null.
         err_ptr(unsafe { get_device(plain(dev), string(name)) }.map(Handle::into_raw))
     }
@@ -270,27 +295,43 @@ exported! {
     }
 
     /// Reads from a device; returns the number of bytes.
-    unsafe fn nvmem_device_read(nvmem: *mut bindings::nvmem_device, offset: c_uint, len: usize, buf: *mut c_void) -> c_int {
+    unsafe fn nvmem_device_read(
+        nvmem: *mut bindings::nvmem_device,
+        offset: c_uint,
+        len: usize,
+        buf: *mut c_void,
+    ) -> c_int {
         if nvmem.is_null() {
             return EINVAL.to_errno();
         }
         // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
         let (device, buf) = unsafe { (self::nvmem(nvmem), bytes_mut(buf, len)) };
-        err_int(device.access().and_then(|provider| provider.read(offset, buf)).map(|()| len))
+        let provider = device.access();
+        err_int(provider.and_then(|provider| provider.read(offset, buf)).map(|()| len))
     }
 
     /// Writes to a device, even if it is read-only; returns the number of bytes.
-    unsafe fn nvmem_device_write(nvmem: *mut bindings::nvmem_device, offset: c_uint, len: usize, buf: *mut c_void) -> c_int {
+    unsafe fn nvmem_device_write(
+        nvmem: *mut bindings::nvmem_device,
+        offset: c_uint,
+        len: usize,
+        buf: *mut c_void,
+    ) -> c_int {
         if nvmem.is_null() {
             return EINVAL.to_errno();
         }
         // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
         let (device, buf) = unsafe { (self::nvmem(nvmem), bytes(buf, len)) };
-        err_int(device.access().and_then(|provider| provider.writer().write(offset, buf)).map(|()| len))
+        let provider = device.access();
+        err_int(provider.and_then(|provider| provider.writer().write(offset, buf)).map(|()| len))
     }
 
     /// Reads the cell that `info` describes; returns its length.
-    unsafe fn nvmem_device_cell_read(nvmem: *mut bindings::nvmem_device, info: *mut bindings::nvmem_cell_info, buf: *mut c_void) -> isize {
+    unsafe fn nvmem_device_cell_read(
+        nvmem: *mut bindings::nvmem_device,
+        info: *mut bindings::nvmem_cell_info,
+        buf: *mut c_void,
+    ) -> isize {
         if nvmem.is_null() {
             return EINVAL.to_errno() as isize;
         }
@@ -309,7 +350,11 @@ exported! {
     }
 
     /// Writes the cell that `info` describes; returns its length.
-    unsafe fn nvmem_device_cell_write(nvmem: *mut bindings::nvmem_device, info: *mut bindings::nvmem_cell_info, buf: *mut c_void) -> c_int {
+    unsafe fn nvmem_device_cell_write(
+        nvmem: *mut bindings::nvmem_device,
+        info: *mut bindings::nvmem_cell_info,
+        buf: *mut c_void,
+    ) -> c_int {
         if nvmem.is_null() {
             return EINVAL.to_errno();
         }
@@ -368,23 +413,4 @@ exported! {
 fn extent(device: &Device, info: &bindings::nvmem_cell_info) -> Result<crate::geometry::Extent> {
     let extent = device.geometry.cell(&cells::request_of(info));
     extent.map_err(|why| cells::refuse(device, c"of a consumer", why))
-}
-
-#[cfg(CONFIG_OF)]
-exported! {
-    /// Gets the cell that a node refers to.
-    unsafe fn of_nvmem_cell_get(node: *mut device_node, id: *const c_char) -> *mut bindings::nvmem_cell {
-        // SAFETY: By the C API: a node, and a string or null.
-        let (node, id) = unsafe { (of::Node::from_raw(node), string(id)) };
-        let cell = node.ok_or(ENOENT).and_then(|node| crate::dt::cell_of(node, id));
-        err_ptr(cell.map(|cell| KBox::into_raw(cell).cast()))
-    }
-
-    /// Gets the device that a node refers to.
-    unsafe fn of_nvmem_device_get(node: *mut device_node, id: *const c_char) -> *mut bindings::nvmem_device {
-        // SAFETY: By the C API: a node, and a string or null.
-        let (node, id) = unsafe { (of::Node::from_raw(node), string(id)) };
-        let device = node.ok_or(ENOENT).and_then(|node| crate::dt::device_of(node, id));
-        err_ptr(device.map(Handle::into_raw))
-    }
 }

@@ -9,7 +9,6 @@ use core::ptr::NonNull;
 use kernel::{
     bindings,
     device::Device,
-    prelude::*,
     sync::aref::{
         ARef,
         AlwaysRefCounted, //
@@ -84,6 +83,7 @@ mod tree {
     use super::*;
     use core::slice;
     use kernel::error::to_result;
+    use kernel::prelude::*;
 
     /// The arguments that follow a phandle.
     pub struct Args {
