@@ -26,3 +26,10 @@ def guest_kernel(name):
     """The build folders of a guest kernel and of the modules for it, both brought up to date."""
     kernel = pathlib.Path(output(SCRIPTS / "kernel-build", name))
     return kernel, pathlib.Path(output(SCRIPTS / "modules-build", kernel))
+
+
+def nvmem_variables(kernel):
+    """What a guest of nvmem gets: the folder of the C core and the test modules, a device tree."""
+    folder = pathlib.Path(output(SCRIPTS / "nvmem-c-core", kernel))
+    tree = folder / "nvmem.dtb"
+    return [f"NVMEM={folder}"] + [f"dtb={tree}"] * tree.exists()
