@@ -11,14 +11,20 @@ use proptest::{collection::vec, prelude::*};
 
 /// Bit `i` of a byte string, the lowest bit of the first byte being the first.
 fn bit(bytes: &[u8], i: usize) -> bool {
-    bytes.get(i / 8).is_some_and(|byte| byte >> (i % 8) & 1 == 1)
+    bytes
+        .get(i / 8)
+        .is_some_and(|byte| byte >> (i % 8) & 1 == 1)
 }
 
 /// A cell's bit offset and number of bits, and stored bytes that have them.
 fn cell() -> impl Strategy<Value = (usize, usize, Vec<u8>)> {
     (0..40usize, 1..80usize).prop_flat_map(|(offset, count)| {
         let bytes = (offset + count).div_ceil(8);
-        (Just(offset), Just(count), vec(any::<u8>(), bytes..bytes + 3))
+        (
+            Just(offset),
+            Just(count),
+            vec(any::<u8>(), bytes..bytes + 3),
+        )
     })
 }
 
@@ -183,8 +189,14 @@ fn keepouts_are_refused_for_what_is_wrong_with_them() {
     for (list, wanted) in [
         (vec![region(0, 4), region(8, 12)], Ok(())),
         (vec![region(4, 8), region(8, 12)], Ok(())),
-        (vec![region(8, 12), region(0, 4)], Err(keepout::Invalid::Unsorted)),
-        (vec![region(0, 8), region(4, 12)], Err(keepout::Invalid::Unsorted)),
+        (
+            vec![region(8, 12), region(0, 4)],
+            Err(keepout::Invalid::Unsorted),
+        ),
+        (
+            vec![region(0, 8), region(4, 12)],
+            Err(keepout::Invalid::Unsorted),
+        ),
         (vec![region(8, 4)], Err(keepout::Invalid::Backwards)),
         (vec![region(4, 6)], Err(keepout::Invalid::WordSize)),
         (vec![region(2, 8)], Err(keepout::Invalid::WordSize)),
