@@ -44,6 +44,8 @@ pub struct Cells {
 }
 
 struct Listed {
+    /// Whether listeners know of it.
+    announced: bool,
     file: Option<Pin<KBox<BinFile<CellFile>>>>,
     entry: Arc<Entry>,
 }
@@ -186,6 +188,7 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
             return Err(EEXIST);
         }
         let listed = Listed {
+            announced: cells.public,
             file: None,
             entry: entry.clone(),
         };
@@ -239,39 +242,40 @@ pub unsafe fn add_info(device: &Device, info: &bindings::nvmem_cell_info) -> Res
 
 /// Makes files for the cells that are there, and announces them.
 pub fn publish(device: &Device) -> Result {
-    for index in 0.. {
+    loop {
         let entry = {
             let mut cells = device.cells.lock();
             cells.public = true;
-            let Some(listed) = cells.list.get(index) else {
-                break;
+            let Some(index) = cells.list.iter().position(|listed| !listed.announced) else {
+                return Ok(());
             };
-            let entry = listed.entry.clone();
             cells.make_file(device, index)?;
-            entry
+            let Some(listed) = cells.list.get_mut(index) else {
+                return Ok(());
+            };
+            listed.announced = true;
+            listed.entry.clone()
         };
         events::notify(Event::CellAdd(&entry));
     }
-    Ok(())
 }
 
 /// Removes all cells that `which` wants removed.
 pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
     loop {
-        let (listed, public) = {
+        let listed = {
             let mut cells = device.cells.lock();
-            let public = cells.public;
             let Some(index) = cells.list.iter().position(|listed| which(&listed.entry)) else {
                 return;
             };
             let Ok(listed) = cells.list.remove(index) else {
                 return;
             };
-            (listed, public)
+            listed
         };
         // Without the lock: this waits for readers of the file, and the listeners may do as they like.
         drop(listed.file);
-        if public {
+        if listed.announced {
             events::notify(Event::CellRemove(&listed.entry));
         }
         listed.entry.revoke();

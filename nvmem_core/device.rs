@@ -388,6 +388,14 @@ impl Handle {
         }
     }
 
+    /// The cell that `find` finds. `ENOENT` if there is none, `EPROBE_DEFER` if they have all gone with
+    /// the provider.
+    pub fn entry(&self, find: impl FnOnce(&Cells) -> Option<Arc<Entry>>) -> Result<Arc<Entry>> {
+        let found = find(&self.device.cells.lock());
+        // The provider goes before the cells.
+        found.ok_or_else(|| self.device.access().map_or(EPROBE_DEFER, |_| ENOENT))
+    }
+
     /// The cell `entry` of this device, which a consumer calls `id`.
     pub fn into_cell(
         self,

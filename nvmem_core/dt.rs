@@ -109,10 +109,8 @@ pub fn cell_of(node: &Node, id: Option<&CStr>) -> Result<KBox<Cell>> {
     if has_layout {
         layout::module_of(handle.device())?;
     }
-    let entry = handle.device().cells.lock().at_node(&cell.node);
-    match entry {
-        Some(entry) => handle.into_cell(entry, id, part),
-        None if has_layout => Err(EPROBE_DEFER),
-        None => Err(ENOENT),
+    match handle.entry(|cells| cells.at_node(&cell.node)) {
+        Err(ENOENT) if has_layout => Err(EPROBE_DEFER),
+        entry => handle.into_cell(entry?, id, part),
     }
 }

@@ -64,8 +64,8 @@ pub unsafe fn remove(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
 pub fn cell(dev_id: &CStr, con_id: &CStr) -> Result<KBox<Cell>> {
     let (device_name, cell_name) = names(dev_id, con_id)?.ok_or(ENOENT)?;
     let handle = device::find_by_name(&device_name)?;
-    let entry = handle.device().cells.lock().named(&cell_name);
-    handle.into_cell(entry.ok_or(ENOENT)?, Some(con_id), 0)
+    let entry = handle.entry(|cells| cells.named(&cell_name))?;
+    handle.into_cell(entry, Some(con_id), 0)
 }
 
 /// The names of the nvmem device and of the cell that the first matching entry has.

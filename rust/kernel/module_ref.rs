@@ -29,8 +29,9 @@ impl ModulePtr {
     /// The module's memory is not freed during the call.
     pub unsafe fn try_get(self) -> Option<ModuleRef> {
         // SAFETY: By the function's requirements; null is allowed.
+        let taken = unsafe { bindings::try_module_get(self.0) };
         // INVARIANT: The reference was just taken.
-        unsafe { bindings::try_module_get(self.0) }.then_some(ModuleRef(self))
+        taken.then(|| ModuleRef(self))
     }
 }
 

@@ -207,8 +207,10 @@ mod tree {
     impl BusClaim {
         /// Claims the node; [`None`] if somebody else has it.
         pub fn new(node: ARef<Node>) -> Option<Self> {
-            // SAFETY: By the type invariants of `Node`. INVARIANT: The flag was just set.
-            unsafe { ours::bmc_rust_of_node_claim_bus(node.as_raw()) }.then_some(Self(node))
+            // SAFETY: By the type invariants of `Node`.
+            let claimed = unsafe { ours::bmc_rust_of_node_claim_bus(node.as_raw()) };
+            // INVARIANT: The flag was just set.
+            claimed.then(|| Self(node))
         }
 
         /// The node that is claimed.
