@@ -13,6 +13,13 @@
 //! - `attributes` and `compat` are the files in sysfs, `events` is the notifier chain;
 //! - `consumer`, `provider_api`, `tree_api` and `managed` are what C calls, exported by `linkage.c`.
 
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 #![expect(
     unreachable_pub,
     reason = "files in rust/ are written for the kernel crate"

@@ -10,6 +10,13 @@
 //! - `debugfs` shows its state and counters, `events` traces and logs what happens;
 //! - this file binds all that to an i2c client, in `Ssif`.
 
+#![warn(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
 #![expect(
     unreachable_pub,
     reason = "files in rust/ are written for the kernel crate"

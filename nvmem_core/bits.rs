@@ -25,7 +25,7 @@ impl Bits {
 
     /// The number of bytes that the cell touches.
     pub fn stored_bytes(self) -> usize {
-        (self.offset + self.count).div_ceil(8)
+        self.end().div_ceil(8)
     }
 
     /// The number of bytes of the cell's value.
@@ -35,7 +35,11 @@ impl Bits {
 
     /// Whether the cell shares its first or last byte with others, whose bits a write must keep.
     pub fn shares_bytes(self) -> bool {
-        self.offset % 8 != 0 || (self.offset + self.count) % 8 != 0 || self.offset >= 8
+        self.offset % 8 != 0 || self.end() % 8 != 0 || self.offset >= 8
+    }
+
+    fn end(self) -> usize {
+        self.offset.saturating_add(self.count)
     }
 
     /// Replaces the stored bytes by the value, with zeros up to their end.
@@ -43,7 +47,8 @@ impl Bits {
         let (skip, shift) = (self.offset / 8, self.offset % 8);
 
         for i in 0..bytes.len() {
-            let pair = u16::from_le_bytes([at(bytes, i + skip), at(bytes, i + skip + 1)]);
+            let from = i.saturating_add(skip);
+            let pair = u16::from_le_bytes([at(bytes, from), at(bytes, from.saturating_add(1))]);
             let [low, _] = ((pair >> shift) & u16::from(self.value_mask(i))).to_le_bytes();
             if let Some(byte) = bytes.get_mut(i) {
                 *byte = low;
@@ -57,8 +62,7 @@ impl Bits {
     pub fn insert(self, bytes: &mut [u8], value: &[u8]) {
         let (skip, shift) = (self.offset / 8, self.offset % 8);
 
-        for (i, byte) in bytes.iter_mut().enumerate().skip(skip) {
-            let i = i - skip;
+        for (i, byte) in bytes.iter_mut().skip(skip).enumerate() {
             let masked = |i: usize| at(value, i) & self.value_mask(i);
             // Each byte gets the upper part of one byte of the value, and the lower of the next.
             let below = i.checked_sub(1);
@@ -74,12 +78,9 @@ impl Bits {
 
     /// Which bits of the value's byte `i` there are.
     fn value_mask(self, i: usize) -> u8 {
-        match self.count.saturating_sub(i.saturating_mul(8)) {
-            0 => 0,
-            // At most seven, so that the shift is in range.
-            bits @ 1..=7 => (1 << bits) - 1,
-            _ => 0xff,
-        }
+        let bits = self.count.saturating_sub(i.saturating_mul(8));
+        let bits = u32::try_from(bits).unwrap_or(u32::MAX);
+        !u8::MAX.checked_shl(bits).unwrap_or(0)
     }
 }
 

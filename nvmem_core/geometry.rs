@@ -72,10 +72,10 @@ impl Geometry {
     pub fn whole_words(self, offset: u64, len: usize) -> Option<usize> {
         let word = self.word_size as usize;
 
-        if offset % u64::from(self.stride) != 0 || len < word {
+        if offset.checked_rem(u64::from(self.stride)) != Some(0) || len < word {
             return None;
         }
-        len.checked_sub(len % word)
+        len.checked_sub(len.checked_rem(word)?)
     }
 
     /// The extent of the cell that is asked for.
@@ -116,10 +116,10 @@ impl Geometry {
             ),
         };
 
-        if request.offset % self.stride != 0 {
+        if request.offset.checked_rem(self.stride) != Some(0) {
             return Err(Invalid::Offset);
         }
-        if raw_len % word != 0 {
+        if raw_len.checked_rem(word) != Some(0) {
             return Err(Invalid::RawLen);
         }
         Ok(Extent {

@@ -41,7 +41,8 @@ pub fn validate(keepouts: &[Keepout], word_size: u32, stride: u32) -> Result<(),
         if len < word_size || (gap != 0 && gap < word_size) {
             return Err(Invalid::WordSize);
         }
-        if keepout.start % stride != 0 || keepout.end % stride != 0 {
+        let boundary = |at: u32| at.checked_rem(stride) == Some(0);
+        if !boundary(keepout.start) || !boundary(keepout.end) {
             return Err(Invalid::Stride);
         }
         previous_end = keepout.end;

@@ -77,6 +77,10 @@ struct Shared {
     add_cells: Option<unsafe extern "C" fn(*mut nvmem::nvmem_layout) -> c_int>,
 }
 
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "an overflow does not compile"
+)]
 const _: () = {
     let dev = size_of::<bindings::device>();
     assert!(offset_of!(nvmem::nvmem_layout, nvmem) == dev + offset_of!(Shared, nvmem));
