@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the kernel complains of while a test runs, and the memory that it has lost afterwards."""
+
+import os
+import re
+import time
+
+COMPLAINT = re.compile(
+    r"BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|refcount_t:|general protection|"
+    r"blocked for more than|INFO: (task|possible|trying)|suspicious RCU|inconsistent lock state|"
+    r"DEBUG_LOCKS_WARN|scheduling while atomic|sleeping function|sysfs: cannot create duplicate")
+
+LEAKS = "/sys/kernel/debug/kmemleak"
+
+# Objects are looked at when they are five seconds old. A kobject's release may be put off by that long, and its
+# parent's begins only then.
+LEAK_AGE = 16
+
+
+class Watch:
+    """Reads the kernel's log from here on."""
+
+    def __init__(self):
+        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.fd, 0, os.SEEK_END)
+
+    def complaints(self):
+        """Complaints since the last time."""
+        found = []
+        while True:
+            try:
+                record = os.read(self.fd, 8192).decode(errors="replace")
+            except BlockingIOError:
+                return found
+            except BrokenPipeError:
+                # Some were overwritten before they could be read.
+                continue
+            text = record.split(";", 1)[-1].splitlines()[0]
+            if COMPLAINT.search(text):
+                found.append(text)
+
+    def close(self):
+        os.close(self.fd)
+
+
+def can_find_leaks():
+    return os.path.exists(LEAKS)
+
+
+def leaks(pattern):
+    """Objects that nothing points to and that were allocated in a function that matches."""
+    time.sleep(LEAK_AGE)
+    for _ in range(2):
+        with open(LEAKS, "w") as file:
+            file.write("scan")
+    with open(LEAKS) as file:
+        objects = re.split(r"^(?=unreferenced object)", file.read(), flags=re.M)
+    return [one for one in objects if re.search(pattern, one)]
