@@ -271,7 +271,7 @@ class Hazards(Case):
 
     def test_03_read_of_a_cells_file_in_flight(self):
         provider = self.provider(cell("plain", offset=0, bytes=4), cell("bits", offset=8, bytes=1, bit_offset=1, nbits=4))
-        read = lambda: nvmem.read_file(f"{folder()}/cells/bits@8,1")
+        read = lambda: nvmem.read_file(f"{folder()}/cells/bits@8,1", 1)
         self.assertEqual(self.finishes_after(provider, read, provider.unbind), bytes([pattern(1, 8)[0] >> 1 & 15]))
 
     def test_03_open_cells_file_after_unbind(self):
@@ -530,7 +530,7 @@ class Hazards(Case):
         layout = self.layout()
         driver, device = self.layout_driver()
         unbind = lambda: nvmem.write_file(f"{driver}/unbind", device)
-        read = lambda: nvmem.read_file(f"{folder()}/cells/first@0,0")
+        read = lambda: nvmem.read_file(f"{folder()}/cells/first@0,0", 4)
         self.assertEqual(self.finishes_after(layout, read, unbind), pattern(4)[::-1])
 
     @needs_device_tree
@@ -589,21 +589,28 @@ class Hazards(Case):
         with self.layout():
             self.assertEqual(cells_of(), ["first@0,0", "own@10,0", "second@8,0"])
 
+    @needs_device_tree
+    def test_09_provider_adds_cells_beside_a_layout_without_a_driver(self):
+        provider = self.provider(node="/layout")
+        provider.add_cell(cell("own", offset=16, bytes=4))
+        with self.layout():
+            self.assertEqual(cells_of(), ["first@0,0", "own@10,0", "second@8,0"])
+        self.assertEqual(cells_of(), ["own@10,0"])
+
     @needs_failing_allocations
     @needs_device_tree
     def test_09_failing_allocations_of_a_layout(self):
-        provider = self.provider(node="/layout")
-        provider.add_cell(cell("own", offset=16, bytes=4))
+        self.provider(cell("own", offset=16, bytes=4), node="/layout")
         own = self.cell("own")
-        bound = 0
         # Some failures let the driver be registered, and not bound.
         for outcome in failing(self.layout):
             if not isinstance(outcome, OSError):
-                bound += "first@0,0" in cells_of()
                 outcome.close()
             self.assertEqual(own.read(), pattern(4, 16))
             self.consumer.cell("own").close()
-            self.assertNotIn("first@0,0", cells_of())
+            self.assertEqual(cells_of(), ["own@10,0"])
+        with self.layout():
+            self.assertEqual(cells_of(), ["first@0,0", "own@10,0", "second@8,0"])
 
     # H10: a layout that comes after the provider has left.
 
