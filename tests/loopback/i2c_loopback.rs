@@ -12,10 +12,13 @@
 //! What the target answers with an error is not acknowledged: the transfer fails with `EIO`, as soon
 //! as the controller would notice. A transfer to nobody fails with `ENXIO`.
 //!
+//! The first adapter has the clients that the device tree describes.
+//!
 //! In debugfs there is a folder `i2c_loopback/N` for the bus N:
 //!
 //! - `controller`: whose habits to imitate, one of [`controller::CONTROLLERS`]; a change holds from the next
 //!   transfer on;
+//! - `pass`: how many transfers may pass (see [`gate`]);
 //! - `sticky`: `true` makes the adapter refuse to let a target go, as controllers without power do.
 
 use kernel::{
@@ -45,6 +48,9 @@ use kernel::{
 #[expect(unreachable_pub, reason = "public in the kernel crate")]
 mod adapter;
 mod controller;
+#[cfg(CONFIG_OF)]
+mod devicetree;
+mod gate;
 
 use adapter::{
     Algorithm,
@@ -57,6 +63,7 @@ use controller::{
     Choice,
     Controller, //
 };
+use gate::Gate;
 
 /// How many adapters there may be.
 const ADAPTERS: core::ops::RangeInclusive<u32> = 1..=16;
@@ -77,6 +84,7 @@ struct Settings {
     #[pin]
     controller: Mutex<Choice>,
     sticky: Atomic<bool>,
+    gate: Arc<Gate>,
 }
 
 /// The debugfs file `controller`.
@@ -192,6 +200,7 @@ impl Algorithm for Loopback {
         let Some(address) = messages.first().map(Message::address) else {
             return Ok(());
         };
+        self.0.gate.pass()?;
         let controller = self.0.controller.lock().0;
         let target = bus.target(address).ok_or(ENXIO)?;
         // Interrupts are off for the time of a message at most.
@@ -237,12 +246,15 @@ struct Files {
     controller: debugfs::File<ControllerFile>,
     #[pin]
     sticky: debugfs::File<StickyFile>,
+    #[pin]
+    pass: debugfs::File<gate::File>,
 }
 
 impl Files {
     fn new<'a>(dir: &'a debugfs::Dir, settings: Arc<Settings>) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             controller <- dir.read_write_file(c"controller", ControllerFile(settings.clone())),
+            pass <- dir.read_write_file(c"pass", gate::File(settings.gate.clone())),
             sticky <- dir.read_write_file(c"sticky", StickyFile(settings)),
         })
     }
@@ -269,10 +281,12 @@ impl kernel::Module for I2cLoopback {
         let mut files = KVec::new();
         let mut adapters = KVec::new();
         for _ in 0..count {
+            let gate = Gate::new()?;
             let settings = Arc::pin_init(
                 pin_init!(Settings {
                     controller <- new_mutex!(Choice::default()),
                     sticky: Atomic::new(false),
+                    gate,
                 }),
                 GFP_KERNEL,
             )?;
@@ -286,6 +300,10 @@ impl kernel::Module for I2cLoopback {
                 GFP_KERNEL,
             )?;
             adapters.push(adapter, GFP_KERNEL)?;
+        }
+        #[cfg(CONFIG_OF)]
+        if let Some(first) = adapters.first() {
+            devicetree::add_clients(first.number())?;
         }
         Ok(Self {
             _files: files,
