@@ -345,6 +345,8 @@ class Hazards(Case):
         def visit():
             with nvmem.find("provider") as held:
                 held.read(0, 4)
+            # It can be removed only while nobody holds it.
+            time.sleep(0.002)
 
         def cat():
             nvmem.read_file(folder("provider") + "/nvmem")
@@ -354,7 +356,7 @@ class Hazards(Case):
                 loaded = nvmem.modprobe("nvmem_provider", "driverless=1")
                 self.assertEqual(loaded.returncode, 0, loaded.stderr)
                 time.sleep(0.02)
-                nvmem.wait_until(lambda: nvmem.rmmod("nvmem_provider").returncode == 0)
+                nvmem.wait_until(lambda: nvmem.rmmod("nvmem_provider").returncode == 0, 60)
                 self.assertFalse(os.path.exists(folder("provider")), "outlived its module")
 
     # H6: registering fails.
