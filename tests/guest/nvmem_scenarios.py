@@ -203,9 +203,13 @@ class Scenario:
         self.is_registered = True
 
     def make_layout(self):
-        # Both cores are to agree whether it is bound.
-        cells = [cell if cell.nbits else cell._replace(bit_offset=0) for cell in (
-            self.make_cell(self.setup, name) for name in ("first", "second", "third")[:self.pick(1, 2, 3)])]
+        cells = []
+        for name in ("first", "second", "third")[:self.pick(1, 2, 3)]:
+            cell = self.make_cell(self.setup, name)
+            if not cell.nbits:
+                # Both cores are to agree whether the layout is bound.
+                cell = cell._replace(bit_offset=0)
+            cells.append(cell._replace(post=cell.post or self.pick(None, *POSTS)))
         options = {}
         if self.chance(0.3):
             options = self.pick({"probe": errno.EIO}, {"no_add": 1}, {"fail": errno.EIO, "after": self.pick(0, 1, 2)})
