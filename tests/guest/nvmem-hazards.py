@@ -772,7 +772,7 @@ class Hazards(Case):
                     provider.bind()
                     self.assertNotIn("bad", " ".join(cells_of()))
         nvmem.command("reset")
-        self.assertEqual(kernel_log.leaks("nvmem"), [])
+        self.assertEqual(kernel_log.leaks(), [])
 
     # H16: cells of bits.
 
@@ -827,7 +827,7 @@ class Leaks(Case):
     @unittest.skipUnless(kernel_log.can_find_leaks(), "no CONFIG_DEBUG_KMEMLEAK")
     def test_no_leaks(self):
         nvmem.command("reset")
-        self.assertEqual(kernel_log.leaks("nvmem"), [])
+        self.assertEqual(kernel_log.leaks(), [])
 
 
 def load_tests(loader, tests, pattern):

@@ -291,7 +291,7 @@ class Stress(nvmem.Case):
     @unittest.skipUnless(kernel_log.can_find_leaks(), "no CONFIG_DEBUG_KMEMLEAK")
     def test_3_no_leaks(self):
         nvmem.command("reset")
-        self.assertEqual(kernel_log.leaks("nvmem"), [])
+        self.assertEqual(kernel_log.leaks(), [])
 
 
 if __name__ == "__main__":
