@@ -822,7 +822,7 @@ class Hazards(Case):
 
 
 class Leaks(Case):
-    """After all others: what was lost on the way, and whether the core lets itself be removed."""
+    """After all others: what was lost on the way."""
 
     @unittest.skipUnless(kernel_log.can_find_leaks(), "no CONFIG_DEBUG_KMEMLEAK")
     def test_no_leaks(self):
