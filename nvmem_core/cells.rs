@@ -38,6 +38,9 @@ use kernel::{
 /// The cells of a device.
 pub struct Cells {
     list: KVec<Listed>,
+    /// Of those that are off the list, how many may still have a file.
+    leaving: usize,
+    /// There is one as long as there are files.
     folder: Option<Folder>,
     /// Whether the device is in sysfs and announced, and what is added is too.
     public: bool,
@@ -54,6 +57,7 @@ impl Cells {
     pub const fn new() -> Self {
         Self {
             list: KVec::new(),
+            leaving: 0,
             folder: None,
             public: false,
         }
@@ -103,6 +107,13 @@ impl Cells {
         };
         listed.file = Some(BinFile::in_folder(folder, setup, contents)?);
         Ok(())
+    }
+
+    /// Removes the folder if nothing is in it.
+    fn tidy(&mut self) {
+        if self.leaving == 0 && self.list.iter().all(|listed| listed.file.is_none()) {
+            self.folder = None;
+        }
     }
 }
 
@@ -155,7 +166,7 @@ pub fn refuse(device: &Device, name: &CStr, why: Invalid) -> Error {
 
 /// Adds a cell to a device, `ENODEV` if its provider has left.
 ///
-/// A cell that is added while the device has a layout is the layout's, and goes when that does.
+/// A layout's cell goes when the layout does, see [`adds_cell`](crate::layout::adds_cell).
 pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Result {
     // The provider stays until the cell is in the list, from which unregistering removes it.
     let _provider = device.access()?;
@@ -169,14 +180,14 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
         Ok(extent) => extent,
         Err(why) => return Err(refuse(device, name, why)),
     };
-    #[cfg(CONFIG_OF)]
-    let of_layout = crate::layout::adds_cells(device)?;
-    #[cfg(not(CONFIG_OF))]
-    let of_layout = false;
-    let entry = Entry::new(name, extent, node, of_layout, post_process)?;
-
-    let public = {
+    let (entry, public) = {
         let mut cells = device.cells.lock();
+        // Under the lock, so that a layout that leaves finds the cell in the list.
+        #[cfg(CONFIG_OF)]
+        let of_layout = crate::layout::adds_cell(device, post_process.is_some())?;
+        #[cfg(not(CONFIG_OF))]
+        let of_layout = false;
+        let entry = Entry::new(name, extent, node, of_layout, post_process)?;
         let is_same = |its: &Arc<Entry>| {
             *its.name == *entry.name
                 && its.extent.offset == extent.offset
@@ -197,10 +208,11 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
             let index = cells.list.len().saturating_sub(1);
             if let Err(error) = cells.make_file(device, index) {
                 cells.list.pop();
+                cells.tidy();
                 return Err(error);
             }
         }
-        cells.public
+        (entry, cells.public)
     };
     if public {
         events::notify(Event::CellAdd(&entry));
@@ -271,10 +283,16 @@ pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
             let Ok(listed) = cells.list.remove(index) else {
                 return;
             };
+            cells.leaving = cells.leaving.saturating_add(1);
             listed
         };
         // Without the lock: this waits for readers of the file, and the listeners may do as they like.
         drop(listed.file);
+        {
+            let mut cells = device.cells.lock();
+            cells.leaving = cells.leaving.saturating_sub(1);
+            cells.tidy();
+        }
         if listed.announced {
             events::notify(Event::CellRemove(&listed.entry));
         }
@@ -282,7 +300,7 @@ pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
     }
 }
 
-/// Has all cells removed when the device is unregistered, and their folder.
+/// Has all cells removed when the device is unregistered.
 pub struct Registration(ARef<Device>);
 
 impl Registration {
@@ -294,8 +312,6 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         remove(&self.0, |_| true);
-        let folder = self.0.cells.lock().folder.take();
-        drop(folder);
     }
 }
 

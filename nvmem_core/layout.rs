@@ -89,7 +89,8 @@ const _: () = {
     assert!(offset_of!(Layout, shared) == 0);
 };
 
-// SAFETY: `shared` is written before the device is added, and by the driver that is bound.
+// SAFETY: `shared` is written before the device is added, and by the driver that is bound. The task in
+// `driver` is only compared.
 unsafe impl Send for Layout {}
 
 // SAFETY: As for `Send`.
@@ -98,12 +99,14 @@ unsafe impl Sync for Layout {}
 /// What the driver of a layout is about.
 #[derive(Clone, Copy)]
 enum Driver {
-    /// There is none, or it is leaving.
-    Unbound,
-    /// It finds out which cells there are.
-    Probing,
+    /// There is none.
+    Absent,
+    /// It finds out which cells there are, in this task.
+    Probing(*mut bindings::task_struct),
     /// It stays, and this is its module.
     Bound(ModulePtr),
+    /// It fails or leaves, and stops what it may still do.
+    Leaving,
 }
 
 static BUS_TYPE: bus::Bus = {
@@ -146,11 +149,12 @@ extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
         let (Some(probe), Some(_)) = (driver.probe, driver.remove) else {
             return Err(EINVAL);
         };
-        layout.set_driver(Driver::Probing);
+        layout.set_driver(Driver::Probing(current!().as_ptr()));
         // SAFETY: The driver expects a layout device that it can be bound to.
         let probed = to_result(unsafe { probe(dev.cast()) });
         if let Err(error) = probed {
             layout.remove_cells();
+            layout.set_driver(Driver::Absent);
             return Err(error);
         }
         layout.set_driver(Driver::Bound(ModulePtr::new(driver.driver.owner)));
@@ -168,6 +172,7 @@ extern "C" fn bus_remove(dev: *mut bindings::device) {
         // SAFETY: The driver is bound to this device.
         unsafe { remove(dev.cast()) };
     }
+    layout.set_driver(Driver::Absent);
 }
 
 /// # Safety
@@ -186,20 +191,26 @@ impl Layout {
     /// Removes the cells that came with the layout, and accepts no more.
     fn remove_cells(&self) {
         // The lock makes those who look for the module wait until it is settled that there is none.
-        self.set_driver(Driver::Unbound);
+        self.set_driver(Driver::Leaving);
         cells::remove(&self.nvmem, |entry| entry.of_layout);
     }
 }
 
-/// Whether a cell that is added to the device now is its layout's; `ENODEV` if that is unbound.
-pub fn adds_cells(device: &device::Device) -> Result<bool> {
+/// Whether a cell that is added to the device now is its layout's.
+///
+/// It is when the layout's driver adds it while it probes. One with a callback that comes later is taken
+/// for the layout's as well, since its callback may be, and refused with `ENODEV` while that is leaving.
+/// All others are the device's.
+pub fn adds_cell(device: &device::Device, has_callback: bool) -> Result<bool> {
     let Some(layout) = device.layout.lock().clone() else {
         return Ok(false);
     };
     let driver = *layout.driver.lock();
     match driver {
-        Driver::Unbound => Err(ENODEV),
-        Driver::Probing | Driver::Bound(_) => Ok(true),
+        Driver::Probing(task) if task == current!().as_ptr() => Ok(true),
+        Driver::Probing(_) | Driver::Bound(_) => Ok(has_callback),
+        Driver::Leaving if has_callback => Err(ENODEV),
+        Driver::Absent | Driver::Leaving => Ok(false),
     }
 }
 
@@ -210,7 +221,7 @@ pub fn module_of(device: &device::Device) -> Result<ModuleRef> {
     match *driver {
         // SAFETY: The driver cannot leave before `remove_cells()` has had the lock.
         Driver::Bound(module) => unsafe { module.try_get() }.ok_or(EPROBE_DEFER),
-        Driver::Unbound | Driver::Probing => Err(EPROBE_DEFER),
+        Driver::Absent | Driver::Probing(_) | Driver::Leaving => Err(EPROBE_DEFER),
     }
 }
 
@@ -259,7 +270,7 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
                 add_cells: None,
             }),
             nvmem: device.clone(),
-            driver <- new_mutex!(Driver::Unbound, "nvmem layout driver"),
+            driver <- new_mutex!(Driver::Absent, "nvmem layout driver"),
             _alive: Alive::new(),
         }),
     )?;

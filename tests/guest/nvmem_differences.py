@@ -400,13 +400,13 @@ def events_in_order(events):
         events.count(add) == events.count(remove) for add, remove in ("AR", "ar", "Ll"))
 
 
-def only_more_files(setup, step, more, fewer, files):
-    """Whether MORE has just these cells' files besides what FEWER has."""
-    more, fewer = set(more.text.splitlines()), set(fewer.text.splitlines())
-    if fewer - more:
-        return False
-    found = {line.split()[0] for line in more - fewer}
-    return found <= {f"cells/{name}" for name in files} | {"cells"} and any(name != "cells" for name in found)
+def only_more_files(one, files, other, others):
+    """Whether ONE has some of these cells' files more than OTHER, which has none but these others more."""
+    one, other = ({line.split()[0]: line for line in outcome.text.splitlines()} for outcome in (one, other))
+    more, fewer = ({name for name in a if b.get(name) != a[name]} - {"cells"} for a, b in
+                   ((one, other), (other, one)))
+    return bool(more) and more <= {f"cells/{name}" for name in files} and fewer <= {
+        f"cells/{name}" for name in others}
 
 
 class Difference(namedtuple("Difference", "what why applies")):
@@ -446,12 +446,12 @@ DIFFERENCES = (
         and (c.value, ours.value) == (0, -errno.EEXIST) and as_expected(setup, step, ours)),
     Difference(
         "files of later cells", "C shows those of the registration only",
-        lambda setup, step, c, ours: step["op"] == "tree" and bool(step["later"])
-        and only_more_files(setup, step, ours, c, step["later"])),
+        lambda setup, step, c, ours: step["op"] == "tree"
+        and only_more_files(ours, step["later"], c, step["failed"])),
     Difference(
         "cells of a layout that failed", "C keeps those that it had added (H9)",
-        lambda setup, step, c, ours: step["op"] == "tree" and bool(step["failed"])
-        and only_more_files(setup, step, c, ours, step["failed"])),
+        lambda setup, step, c, ours: step["op"] == "tree"
+        and only_more_files(c, step["failed"], ours, step["later"])),
     Difference(
         "order of events", "C announces cells before their device, and layouts never (H11)",
         lambda setup, step, c, ours: step["op"] == "events" and events_in_order(letters(ours.text))

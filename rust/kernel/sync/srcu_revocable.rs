@@ -127,7 +127,8 @@ impl<T> SrcuRevocable<T> {
         let revoked = self.is_available.xchg(false, Relaxed);
 
         if revoked {
-            self.srcu.synchronize();
+            // Somebody waits for this to tear things down, maybe for one object after the other.
+            self.srcu.synchronize_expedited();
             // SAFETY: Only one caller sees the flag change. Readers that saw it set have left, and
             // those who come find it clear, so that nobody has a reference. It is initialised by the
             // invariants, and not used again.
