@@ -52,6 +52,8 @@ use timer::Timer;
 // What the kernel crate lacks; each file is written to be part of it one day.
 #[path = "rust/bindings/lib.rs"]
 mod bindings;
+#[path = "rust/kernel/sync/lock/irqsave.rs"]
+mod irqsave;
 #[path = "rust/kernel/miscdevice.rs"]
 mod miscdevice;
 #[path = "rust/kernel/sync/monitor.rs"]

@@ -6,8 +6,13 @@
 //! away: from then on [`Monitor::lock`] fails with `ENODEV`, and everyone who slept is woken and
 //! gets the same answer. There is no other way to the state, so that no caller can miss the check.
 //!
-//! The lock is taken with interrupts disabled, so that interrupt handlers may use it too.
+//! The lock is taken with interrupts disabled, so that interrupt handlers may use it too. Who locks
+//! two monitors releases the second first, as [`irqsave`](super::irqsave) explains.
 
+use super::irqsave::{
+    SpinLockIrqSave,
+    SpinLockIrqSaveGuard, //
+};
 use core::ops::{
     Deref,
     DerefMut, //
@@ -16,14 +21,11 @@ use kernel::{
     fs::File,
     prelude::*,
     sync::{
-        lock::spinlock::SpinLockIrqBackend,
-        lock::Guard,
         poll::{
             PollCondVar,
             PollTable, //
         },
-        LockClassKey,
-        SpinLockIrq, //
+        LockClassKey, //
     }, //
 };
 
@@ -45,7 +47,7 @@ use kernel::{
 #[pin_data]
 pub struct Monitor<T> {
     #[pin]
-    state: SpinLockIrq<Option<T>>,
+    state: SpinLockIrqSave<Option<T>>,
     #[pin]
     changed: PollCondVar,
 }
@@ -59,12 +61,13 @@ impl<T: Unpin> Monitor<T> {
         wait_key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
-            state <- SpinLockIrq::new(Some(state), name, lock_key),
+            state <- SpinLockIrqSave::new(Some(state), name, lock_key),
             changed <- PollCondVar::new(name, wait_key),
         })
     }
 
     /// Gives access to the state, or fails with `ENODEV` once it is revoked.
+    #[inline]
     pub fn lock(&self) -> Result<MonitorGuard<'_, T>> {
         MonitorGuard::new(self, self.state.lock())
     }
@@ -95,15 +98,12 @@ impl<T: Unpin> Monitor<T> {
 ///
 /// The guarded option is [`Some`].
 pub struct MonitorGuard<'a, T> {
-    guard: Guard<'a, Option<T>, SpinLockIrqBackend>,
+    guard: SpinLockIrqSaveGuard<'a, Option<T>>,
     monitor: &'a Monitor<T>,
 }
 
 impl<'a, T: Unpin> MonitorGuard<'a, T> {
-    fn new(
-        monitor: &'a Monitor<T>,
-        guard: Guard<'a, Option<T>, SpinLockIrqBackend>,
-    ) -> Result<Self> {
+    fn new(monitor: &'a Monitor<T>, guard: SpinLockIrqSaveGuard<'a, Option<T>>) -> Result<Self> {
         if guard.is_none() {
             return Err(ENODEV);
         }
