@@ -123,7 +123,7 @@ impl Channel {
     /// Ends the conversation: everyone who has a part in it gets `ENODEV` from now on.
     pub(crate) fn revoke(&self) {
         if self.state.revoke().is_some() {
-            events::exchange(&self.dev, Point::Unbound);
+            events::exchange(&self.dev, Point::Unbound, 0);
         }
     }
 
@@ -152,8 +152,11 @@ impl Channel {
 
         let point = match change {
             Change::None => None,
-            Change::Requested => Some(Point::Request(machine.request().map_or(0, <[u8]>::len))),
-            Change::ResponseGone => Some(Point::Fetched),
+            Change::Requested => {
+                let len = machine.request().map_or(0, <[u8]>::len);
+                Some((Point::Request, len))
+            }
+            Change::ResponseGone => Some((Point::Fetched, 0)),
         };
         if change == Change::Requested {
             state.deadline = timer::jiffies().wrapping_add(self.response_timeout);
@@ -162,9 +165,9 @@ impl Channel {
         }
         drop(state);
 
-        if let Some(point) = point {
+        if let Some((point, len)) = point {
             self.state.notify_all();
-            events::exchange(&self.dev, point);
+            events::exchange(&self.dev, point, len);
         }
         if let Some(why) = abort {
             events::abort(&self.dev, why);
@@ -198,7 +201,7 @@ impl Channel {
             .copy_to_iter(&header)
             .saturating_add(iov.copy_to_iter(payload));
         if copied == HEADER.saturating_add(payload.len()) {
-            events::exchange(&self.dev, Point::Read(payload.len()));
+            events::exchange(&self.dev, Point::Read, payload.len());
             return Ok(copied);
         }
 
@@ -239,7 +242,7 @@ impl Channel {
         }
         drop(state);
 
-        events::exchange(&self.dev, Point::Response(len));
+        events::exchange(&self.dev, Point::Response, len);
         Ok(count)
     }
 }
