@@ -114,12 +114,13 @@ impl NodeName {
     }
 
     fn render(&self, dev: &device::Device) -> Result<CString> {
-        if self.first {
-            CString::try_from(NAME).map_err(Into::into)
+        let (dash, suffix) = if self.first {
+            ("", c"")
         } else {
             // Unique, since the names on the i2c bus are.
-            CString::try_from_fmt(fmt!("{NAME}-{}", dev.name()))
-        }
+            ("-", dev.name())
+        };
+        CString::try_from_fmt(fmt!("{NAME}{dash}{suffix}"))
     }
 }
 
@@ -161,8 +162,7 @@ struct Ssif {
     _node: miscdevice::Registration<Channel>,
     _name: NodeName,
     #[pin]
-    _status: kernel::debugfs::File<debugfs::Status>,
-    _debugfs: kernel::debugfs::Dir,
+    _debugfs: kernel::debugfs::Scope<debugfs::Status>,
 }
 
 struct Driver;
@@ -180,10 +180,9 @@ impl i2c::Driver for Driver {
     ) -> impl PinInit<Ssif, Error> + 'bound {
         pin_init::pin_init_scope(move || {
             let dev: &device::Device<device::Bound> = client.as_ref();
-            let address = u8::try_from(target::address(client))
-                .ok()
-                .filter(|address| *address < 0x80)
-                .ok_or(EINVAL)?;
+            let Ok(address @ 0..0x80) = u8::try_from(target::address(client)) else {
+                return Err(EINVAL);
+            };
             let timeout = module_parameters::response_timeout_ms.value();
             let channel = Arc::pin_init(
                 Channel::new((&**dev).into(), address, msecs_to_jiffies(timeout)),
@@ -191,19 +190,19 @@ impl i2c::Driver for Driver {
             )?;
             let name = NodeName::choose();
             let node_name = name.render(dev)?;
-            let debugfs =
-                kernel::debugfs::Dir::new(&CString::try_from_fmt(fmt!("ssif_bmc-{}", dev.name()))?);
+            let debugfs_name = CString::try_from_fmt(fmt!("ssif_bmc-{}", dev.name()))?;
 
             Ok(try_pin_init!(Ssif {
+                // Comes first, since nothing can fail after it. Who opens the device now finds a
+                // conversation that the host has not begun.
+                _node <- miscdevice::Registration::register(channel.clone(), node_name, dev),
                 session: Session(channel.clone()),
                 timer <- Timer::new(
                     ResponseTimeout(channel.clone()),
                     c"ssif_bmc_response",
                     static_lock_class!(),
                 ),
-                _status <- debugfs.read_only_file(c"status", debugfs::Status(channel.clone())),
-                _debugfs: debugfs.clone(),
-                _node <- miscdevice::Registration::register(channel, node_name, dev),
+                _debugfs <- debugfs::directory(channel, &debugfs_name),
                 _: {
                     dev_info!(dev, "response timeout {timeout} ms\n");
                 },

@@ -6,11 +6,22 @@ use crate::channel::Channel;
 use kernel::{
     debugfs,
     fmt,
+    prelude::*,
     sync::Arc, //
 };
 
-/// The file, for a [`Channel`] that it keeps.
-pub(crate) struct Status(pub(crate) Arc<Channel>);
+/// What the file shows, for a [`Channel`] that it keeps.
+pub(crate) struct Status(Arc<Channel>);
+
+/// Creates the directory `name` with the file.
+pub(crate) fn directory<'a>(
+    channel: Arc<Channel>,
+    name: &'a CStr,
+) -> impl PinInit<debugfs::Scope<Status>> + 'a {
+    debugfs::Scope::dir(Status(channel), name, |status, directory| {
+        directory.read_only_file(c"status", status);
+    })
+}
 
 impl debugfs::Writer for Status {
     fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,24 +35,36 @@ impl debugfs::Writer for Status {
             Err(_) => return f.write_str("unbound\n"),
         };
 
-        writeln!(f, "phase {phase}")?;
-        writeln!(f, "open {open}")?;
-        for (name, value) in [
-            ("requests", counters.requests),
-            ("responses", counters.responses),
-            ("responses_displaced", counters.displaced),
-            ("timeouts", counters.timeouts),
-            ("busy_transactions", counters.busy),
-            ("abort_command", counters.commands),
-            ("abort_sequence", counters.sequence),
-            ("abort_overlong_part", counters.overlong),
-            ("abort_length", counters.length),
-            ("abort_pec", counters.pec),
-            ("abort_long_message", counters.message),
-            ("abort_interrupted", counters.interrupted),
-        ] {
-            writeln!(f, "{name} {value}")?;
-        }
+        // In one call, since each takes much code.
+        write!(
+            f,
+            "phase {phase}\n\
+             open {open}\n\
+             requests {}\n\
+             responses {}\n\
+             responses_displaced {}\n\
+             timeouts {}\n\
+             busy_transactions {}\n\
+             abort_command {}\n\
+             abort_sequence {}\n\
+             abort_overlong_part {}\n\
+             abort_length {}\n\
+             abort_pec {}\n\
+             abort_long_message {}\n\
+             abort_interrupted {}\n",
+            counters.requests,
+            counters.responses,
+            counters.displaced,
+            counters.timeouts,
+            counters.busy,
+            counters.commands,
+            counters.sequence,
+            counters.overlong,
+            counters.length,
+            counters.pec,
+            counters.message,
+            counters.interrupted,
+        )?;
         match counters.last_abort {
             Some(why) => writeln!(f, "last_abort {why:?}"),
             None => writeln!(f, "last_abort none"),

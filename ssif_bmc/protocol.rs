@@ -248,6 +248,8 @@ impl Block {
     ///
     /// [`Command::ReadStart`] begins again from any point. Returns [`None`] when `command` is out
     /// of sequence; the block is then unchanged.
+    // Out of line, since once in a block: the events of single bytes are quicker without it.
+    #[inline(never)]
     pub(crate) fn prepare<P: Pec>(
         &mut self,
         command: Command,
