@@ -47,7 +47,7 @@ test:            ## set up everything, and run all tests that need no hardware (
 fuzz:            ## fuzz the state machine, for FUZZ_SECONDS (600)
 	@scripts/setup && scripts/fuzz $(FUZZ_SECONDS)
 
-baseline:        ## the defects of the C driver, on it and on ours: a table
+baseline:        ## what is wrong in the C code, on that and on ours: tables
 	@scripts/setup && scripts/baseline
 
 bench:           ## our driver and the C driver: nanoseconds, and bytes

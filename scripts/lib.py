@@ -33,3 +33,14 @@ def nvmem_variables(kernel):
     folder = pathlib.Path(output(SCRIPTS / "nvmem-c-core", kernel))
     tree = folder / "nvmem.dtb"
     return [f"NVMEM={folder}"] + [f"dtb={tree}"] * tree.exists()
+
+
+def judges_variables(suite, kernel, modules):
+    """What a guest gets that has the kernel's own nvmem drivers, or a module for another kernel."""
+    if suite == "judges-module":
+        folder = output(ROOT / "tests/judges/foreign-module", kernel)
+        return [f"FOREIGN={folder}/nvmem_core.ko", f"LOG={setting('cache')}/log/modules-{modules.name}.log"]
+    tree = modules / "judges.dtb"
+    output(kernel / "scripts/dtc/dtc", "-q", "-o", tree, ROOT / "tests/guest/judges.dts")
+    # Without links between devices, consumers keep what they hold when its provider leaves.
+    return [f"dtb={tree}"] + ["fw_devlink=off"] * (suite == "judges-unlinked")
