@@ -148,7 +148,7 @@ start_bmc() { # [BRIDGE ARGUMENT...]
 }
 
 start_bridge() { # [BRIDGE ARGUMENT...]
-	"$root/scripts/ssif-bridge" --connect localhost:9015 --wait 10 "$@" \
+	"$root/scripts/ssif-bridge" --connect 127.0.0.1:9015 --wait 10 "$@" \
 		>>"$OUT/bridge.log" 2>&1 </dev/null &
 	bridge=$!
 }

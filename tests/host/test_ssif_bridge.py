@@ -446,7 +446,7 @@ class CommandLine(unittest.TestCase):
         simulator = FakeSimulator(lambda request: DEVICE_ID)
         self.addCleanup(simulator.close)
         host, path = self.terminal()
-        process = self.start("--device", path, "--connect", f"localhost:{simulator.port}", *args)
+        process = self.start("--device", path, "--connect", f"127.0.0.1:{simulator.port}", *args)
         os.write(host, struct.pack("=I", 2) + GET_DEVICE_ID)
         self.assertEqual(self.answer(host), DEVICE_ID)
         return process, host
