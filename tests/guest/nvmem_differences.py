@@ -479,6 +479,11 @@ def reads_cell(step):
         step["op"] in ("cell_write", "info_write") and is_bit_cell(step))
 
 
+def doubles_a_file(setup, step):
+    """Whether a cell is there already, and C will make files when a layout comes."""
+    return bool(setup.node) and any(same_cell(step["cell"], other) for other in step["others"])
+
+
 class Fatal(namedtuple("Fatal", "what why applies")):
     """applies(setup, step)"""
 
@@ -501,6 +506,8 @@ FATAL = (
     Fatal("cell that is there twice", "C leaves it to sysfs, which dumps its stack",
           lambda setup, step: step["op"] == "register" and any(
               same_cell(one, other) for one, other in itertools.combinations(setup.own_cells, 2))),
+    Fatal("the same cell again, where a layout may come", "C leaves it to sysfs when that comes",
+          lambda setup, step: step["op"] == "add_cell" and doubles_a_file(setup, step)),
     Fatal("name that is taken", "C leaves it to sysfs, which dumps its stack",
           lambda setup, step: step["op"] == "twin"),
 )

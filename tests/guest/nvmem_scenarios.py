@@ -10,7 +10,7 @@ far as it is needed to name one.
 import errno
 import random
 
-from nvmem_differences import Cell, Failure, Model, Setup, cell_file, extent
+from nvmem_differences import Cell, Failure, Model, Setup, cell_file, doubles_a_file, extent
 
 FIXED = [Cell("plain", 0, 4), Cell("byte", 4, 1), Cell("long", 16, 8), Cell("bits", 8, 2, 0, 3, 7),
          Cell("high", 12, 4, 0, 12, 6), Cell("indexed", 32, 6), Cell("two-arguments", 48, 4)]
@@ -316,7 +316,7 @@ class Scenario:
         if Model(self.setup).outcome(step)[0] == 0:
             self.listed.append(cell)
             self.later.append(cell)
-        elif cell.name:
+        elif cell.name and not doubles_a_file(self.setup, step):
             self.c_only += self.c_takes(cell)
 
     def c_takes(self, cell):
