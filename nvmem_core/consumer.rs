@@ -64,6 +64,19 @@ pub unsafe fn nvmem<'a>(ptr: *mut bindings::nvmem_device) -> &'a Device {
     unsafe { Device::from_raw(ptr.cast()) }
 }
 
+/// The device at `ptr`; `EINVAL` if it is null.
+///
+/// # Safety
+///
+/// `ptr` is null or an nvmem device that has a reference for `'a`.
+unsafe fn some_nvmem<'a>(ptr: *mut bindings::nvmem_device) -> Result<&'a Device> {
+    if ptr.is_null() {
+        return Err(EINVAL);
+    }
+    // SAFETY: By the function's requirements.
+    Ok(unsafe { nvmem(ptr) })
+}
+
 /// # Safety
 ///
 /// `ptr` is a device that has a reference for `'a`.
@@ -301,13 +314,12 @@ exported! {
         len: usize,
         buf: *mut c_void,
     ) -> c_int {
-        if nvmem.is_null() {
-            return EINVAL.to_errno();
-        }
-        // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
-        let (device, buf) = unsafe { (self::nvmem(nvmem), bytes_mut(buf, len)) };
-        let provider = device.access();
-        err_int(provider.and_then(|provider| provider.read(offset, buf)).map(|()| len))
+        err_int((|| {
+            // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
+            let (device, buf) = unsafe { (some_nvmem(nvmem)?, bytes_mut(buf, len)) };
+            device.access()?.read(offset, buf)?;
+            Ok(len)
+        })())
     }
 
     /// Writes to a device, even if it is read-only; returns the number of bytes.
@@ -317,13 +329,12 @@ exported! {
         len: usize,
         buf: *mut c_void,
     ) -> c_int {
-        if nvmem.is_null() {
-            return EINVAL.to_errno();
-        }
-        // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
-        let (device, buf) = unsafe { (self::nvmem(nvmem), bytes(buf, len)) };
-        let provider = device.access();
-        err_int(provider.and_then(|provider| provider.writer().write(offset, buf)).map(|()| len))
+        err_int((|| {
+            // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
+            let (device, buf) = unsafe { (some_nvmem(nvmem)?, bytes(buf, len)) };
+            device.access()?.writer().write(offset, buf)?;
+            Ok(len)
+        })())
     }
 
     /// Reads the cell that `info` describes; returns its length.
@@ -332,14 +343,11 @@ exported! {
         info: *mut bindings::nvmem_cell_info,
         buf: *mut c_void,
     ) -> isize {
-        if nvmem.is_null() {
-            return EINVAL.to_errno() as isize;
-        }
-        // SAFETY: By the C API, the device is held by the caller, and `info` valid.
-        let (device, info) = unsafe { (self::nvmem(nvmem), &*info) };
-        // SAFETY: The caller's callback may be called during the call.
-        let post_process = unsafe { PostProcess::new(info) };
         crate::sysfs::count((|| {
+            // SAFETY: By the C API, the device is held by the caller, and `info` valid.
+            let (device, info) = unsafe { (some_nvmem(nvmem)?, &*info) };
+            // SAFETY: The caller's callback may be called during the call.
+            let post_process = unsafe { PostProcess::new(info) };
             let extent = extent(device, info)?;
             let provider = device.access()?;
             let value = cell::read(&provider, &extent, post_process.as_ref(), None, 0)?;
@@ -355,12 +363,9 @@ exported! {
         info: *mut bindings::nvmem_cell_info,
         buf: *mut c_void,
     ) -> c_int {
-        if nvmem.is_null() {
-            return EINVAL.to_errno();
-        }
-        // SAFETY: By the C API, the device is held by the caller, and `info` valid.
-        let (device, info) = unsafe { (self::nvmem(nvmem), &*info) };
         err_int((|| {
+            // SAFETY: By the C API, the device is held by the caller, and `info` valid.
+            let (device, info) = unsafe { (some_nvmem(nvmem)?, &*info) };
             let extent = extent(device, info)?;
             let provider = device.access()?;
             if device.is_read_only() || info.read_post_process.is_some() {

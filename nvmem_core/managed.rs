@@ -31,7 +31,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// A pointer that a device gives back with `PUT` when it loses its driver.
+/// A pointer that a device gives back with `put()` when it loses its driver.
 trait Managed: Sized {
     const NAME: &'static CStr;
 
