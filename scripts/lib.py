@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the Python scripts share: where things are, and what other scripts print."""
 
+import functools
 import pathlib
 import subprocess
 import sys
+
+# The kernel's own ssif_bmc, in its build folder.
+C_DRIVER = "drivers/char/ipmi/ssif_bmc.ko"
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
@@ -28,6 +32,7 @@ def guest_kernel(name):
     return kernel, pathlib.Path(output(SCRIPTS / "modules-build", kernel))
 
 
+@functools.cache
 def nvmem_variables(kernel):
     """What a guest of nvmem gets: the folder of the C core and the test modules, a device tree."""
     folder = pathlib.Path(output(SCRIPTS / "nvmem-c-core", kernel))

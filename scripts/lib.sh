@@ -83,6 +83,12 @@ need_space() {
 		die "$1 needs $2 GiB and has $(free_mib "$1") MiB free: make room, or set BMC_RUST_CACHE to a folder elsewhere"
 }
 
+# build_name KERNEL CHECKOUT: what to call a build of the checkout's modules for a kernel. Checkouts do not
+# share one: Kbuild's dependencies name their sources.
+build_name() {
+	printf '%s-%s\n' "$(basename "$1")" "$(printf %s "$2" | sha256sum | cut -c 1-8)"
+}
+
 # lock NAME: one run at a time; held until this script ends or takes another lock.
 lock() {
 	mkdir -p "$cache/lock" 2>/dev/null ||

@@ -82,16 +82,7 @@ class Readers:
             assert not thread.is_alive(), "a reader hangs"
 
 
-class Case(unittest.TestCase):
-    def setUp(self):
-        watch = kernel_log.Watch()
-        self.addCleanup(self.kernel_is_content, watch)
-
-    def kernel_is_content(self, watch):
-        complaints = watch.complaints()
-        watch.close()
-        self.assertEqual(complaints, [])
-
+class Case(kernel_log.Quiet):
     @contextlib.contextmanager
     def errno(self, *numbers):
         with self.assertRaises(OSError) as raised:

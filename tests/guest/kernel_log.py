@@ -4,11 +4,15 @@
 import os
 import re
 import time
+import unittest
 
+# What no kernel may say, whatever the tests found.
 COMPLAINT = re.compile(
-    r"BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|refcount_t:|general protection|"
-    r"blocked for more than|INFO: (task|possible|trying)|suspicious RCU|inconsistent lock state|"
-    r"DEBUG_LOCKS_WARN|scheduling while atomic|sleeping function|sysfs: cannot create duplicate")
+    r"BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|Call Trace|refcount_t:|"
+    r"general protection|blocked for more than|INFO: (task|possible|trying)|suspicious RCU|"
+    r"inconsistent lock state|DEBUG_LOCKS_WARN|scheduling while atomic|sleeping function|"
+    r"unreferenced object|sysfs: cannot create duplicate"
+)
 
 LEAKS = "/sys/kernel/debug/kmemleak"
 
@@ -49,6 +53,21 @@ class Watch:
 
     def close(self):
         os.close(self.fd)
+
+
+class Quiet(unittest.TestCase):
+    """Every test fails if the kernel complains during it, its end included."""
+
+    def setUp(self):
+        watch = Watch()
+        self.addCleanup(self.kernel_is_content, watch)
+        super().setUp()
+
+    def kernel_is_content(self, watch):
+        complaints = watch.complaints()
+        watch.close()
+        if complaints:
+            self.fail("the kernel complained:\n" + "\n".join(complaints))
 
 
 def can_find_leaks():

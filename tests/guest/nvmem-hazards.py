@@ -98,18 +98,10 @@ needs_failing_allocations = unittest.skipUnless(
     "no CONFIG_FAILSLAB")
 
 
-class Case(nvmem.Case):
+class Case(kernel_log.Quiet, nvmem.Case):
     def setUp(self):
-        watch = kernel_log.Watch()
-        self.addCleanup(self.kernel_is_content, watch)
         super().setUp()
         self.consumer = Device("consumer")
-
-    def kernel_is_content(self, watch):
-        complaints = watch.complaints()
-        watch.close()
-        if complaints:
-            self.fail("the kernel complained:\n" + "\n".join(complaints))
 
     def provider(self, *cells, **fields):
         """A provider p0 that is bound."""
