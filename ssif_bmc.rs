@@ -7,7 +7,7 @@
 //!
 //! - `protocol` and `machine` are pure logic: wire formats, and the states between them;
 //! - `channel` is the character device, and joins it to bus events and the response timer;
-//! - `debugfs` shows its state and counters, `events` traces and logs what happens;
+//! - `status` shows its state and counters, `events` traces and logs what happens;
 //! - this file binds all that to an i2c client, in `Ssif`.
 
 #![warn(
@@ -52,10 +52,15 @@ use timer::Timer;
 // What the kernel crate lacks; each file is written to be part of it one day.
 #[path = "rust/bindings/lib.rs"]
 mod bindings;
+#[path = "rust/kernel/debugfs.rs"]
+mod debugfs;
 #[path = "rust/kernel/sync/lock/irqsave.rs"]
 mod irqsave;
 #[path = "rust/kernel/miscdevice.rs"]
 mod miscdevice;
+#[path = "rust/kernel/module_ref.rs"]
+#[expect(dead_code, reason = "references are taken here, and never given back")]
+mod module_ref;
 #[path = "rust/kernel/sync/monitor.rs"]
 mod monitor;
 #[path = "rust/kernel/i2c/smbus.rs"]
@@ -67,14 +72,14 @@ mod timer;
 
 #[path = "ssif_bmc/channel.rs"]
 mod channel;
-#[path = "ssif_bmc/debugfs.rs"]
-mod debugfs;
 #[path = "ssif_bmc/events.rs"]
 mod events;
 #[path = "ssif_bmc/machine.rs"]
 mod machine;
 #[path = "ssif_bmc/protocol.rs"]
 mod protocol;
+#[path = "ssif_bmc/status.rs"]
+mod status;
 #[cfg(CONFIG_SSIF_IPMI_BMC_RUST_KUNIT_TEST)]
 #[path = "ssif_bmc/tests.rs"]
 mod tests;
@@ -150,19 +155,18 @@ impl Drop for Session {
 /// 1. the conversation is revoked, and sleepers are woken;
 /// 2. the timer is shut down, and a running callback waited for;
 /// 3. the device node is removed, and its name freed;
-/// 4. the debugfs files are removed.
+/// 4. the file in debugfs is removed.
 ///
 /// What is left then is the [`Channel`], as long as a file is open.
 #[pin_data]
 struct Ssif {
-    session: Session,
+    _session: Session,
     #[pin]
     timer: Timer<ResponseTimeout>,
     #[pin]
     _node: miscdevice::Registration<Channel>,
     _name: NodeName,
-    #[pin]
-    _debugfs: kernel::debugfs::Scope<debugfs::Status>,
+    _status: debugfs::File<Channel>,
 }
 
 struct Driver;
@@ -181,6 +185,7 @@ impl i2c::Driver for Driver {
         pin_init::pin_init_scope(move || {
             let dev: &device::Device<device::Bound> = client.as_ref();
             let Ok(address @ 0..0x80) = u8::try_from(target::address(client)) else {
+                dev_err!(dev, "SSIF has addresses of 7 bits only\n");
                 return Err(EINVAL);
             };
             let timeout = module_parameters::response_timeout_ms.value();
@@ -196,13 +201,13 @@ impl i2c::Driver for Driver {
                 // Comes first, since nothing can fail after it. Who opens the device now finds a
                 // conversation that the host has not begun.
                 _node <- miscdevice::Registration::register(channel.clone(), node_name, dev),
-                session: Session(channel.clone()),
+                _session: Session(channel.clone()),
                 timer <- Timer::new(
                     ResponseTimeout(channel.clone()),
                     c"ssif_bmc_response",
                     static_lock_class!(),
                 ),
-                _debugfs <- debugfs::directory(channel, &debugfs_name),
+                _status: debugfs::File::new(&debugfs_name, c"status", channel),
                 _: {
                     dev_info!(dev, "response timeout {timeout} ms\n");
                 },
@@ -210,18 +215,12 @@ impl i2c::Driver for Driver {
             }))
         })
     }
-
-    // Here and not by drop alone, since a controller that keeps the target makes the data stay.
-    fn unbind<'bound>(_client: &'bound i2c::I2cClient<device::Core<'_>>, this: Pin<&Ssif>) {
-        this.session.0.revoke();
-    }
 }
 
+#[vtable]
 impl target::Driver for Driver {
-    type Module = SsifBmc;
-
     fn event(this: Pin<&Ssif>, event: target::Event<'_>) -> Result {
-        this.session.0.event(&this.timer, event)
+        Channel::event(&this.timer, event)
     }
 }
 

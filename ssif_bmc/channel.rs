@@ -45,7 +45,8 @@ use kernel::{
     device::Device,
     fs::{
         file::flags::O_NONBLOCK,
-        File, //
+        File,
+        LocalFile, //
     },
     iov::{
         IovIterDest,
@@ -127,9 +128,10 @@ impl Channel {
         }
     }
 
-    /// Handles a bus event. `timer` is the one that calls [`ResponseTimeout`] for this channel.
-    pub(crate) fn event(&self, timer: &Timer<ResponseTimeout>, event: Event<'_>) -> Result {
-        let mut state = self.state.lock()?;
+    /// Handles a bus event, for the channel that the timer is of.
+    pub(crate) fn event(timer: &Timer<ResponseTimeout>, event: Event<'_>) -> Result {
+        let this = &*timer.handler().0;
+        let mut state = this.state.lock()?;
         let machine = &mut state.machine;
 
         let (change, answer) = match event {
@@ -159,18 +161,18 @@ impl Channel {
             Change::ResponseGone => Some((Point::Fetched, 0)),
         };
         if change == Change::Requested {
-            state.deadline = timer::jiffies().wrapping_add(self.response_timeout);
+            state.deadline = timer::jiffies().wrapping_add(this.response_timeout);
             // Under the lock, so that the timer never lags behind the deadline.
             timer.arm(state.deadline);
         }
         drop(state);
 
         if let Some((point, len)) = point {
-            self.state.notify_all();
-            events::exchange(&self.dev, point, len);
+            this.state.notify_all();
+            events::exchange(&this.dev, point, len);
         }
         if let Some(why) = abort {
-            events::abort(&self.dev, why);
+            events::abort(&this.dev, why);
         }
         answer.map_err(|refusal| match refusal {
             Refusal::Busy => EBUSY,
@@ -283,11 +285,11 @@ impl MiscDevice for Channel {
         }
     }
 
-    fn read_iter(&self, file: &File, iov: &mut IovIterDest<'_>) -> Result<usize> {
+    fn read_iter(&self, file: &LocalFile, iov: &mut IovIterDest<'_>) -> Result<usize> {
         self.read(file.flags() & O_NONBLOCK != 0, iov)
     }
 
-    fn write_iter(&self, file: &File, iov: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write_iter(&self, file: &LocalFile, iov: &mut IovIterSource<'_>) -> Result<usize> {
         self.write(file.flags() & O_NONBLOCK != 0, iov)
     }
 

@@ -72,7 +72,7 @@ mod tests {
         }
 
         fn event(&self, event: Event<'_>) -> Result {
-            self.channel.event(&self.timer, event)
+            Channel::event(&self.timer, event)
         }
 
         /// Addresses the target for a write and writes `bytes`; all must be taken.

@@ -22,7 +22,8 @@ use kernel::{
     error::to_result,
     fs::{
         File,
-        Kiocb, //
+        Kiocb,
+        LocalFile, //
     },
     iov::{
         IovIterDest,
@@ -84,10 +85,10 @@ pub trait MiscDevice: Send + Sync + Sized + 'static {
     fn release(&self, file: &File);
 
     /// Reads from the device into `iov`. Returns the number of bytes read.
-    fn read_iter(&self, file: &File, iov: &mut IovIterDest<'_>) -> Result<usize>;
+    fn read_iter(&self, file: &LocalFile, iov: &mut IovIterDest<'_>) -> Result<usize>;
 
     /// Writes to the device from `iov`. Returns the number of bytes written.
-    fn write_iter(&self, file: &File, iov: &mut IovIterSource<'_>) -> Result<usize>;
+    fn write_iter(&self, file: &LocalFile, iov: &mut IovIterSource<'_>) -> Result<usize>;
 
     /// Tells what can be done without sleeping, and has `table` watch for changes.
     fn poll(&self, file: &File, table: &PollTable<'_>) -> PollEvents;
@@ -257,7 +258,8 @@ impl<T: MiscDevice> FileOperations<T> {
         // SAFETY: The caller passes a table that is valid for the call.
         let table = unsafe { PollTable::from_raw(table) };
 
-        // SAFETY: The file is valid for the call.
+        // SAFETY: The file is valid for the call. Who polls uses `fdget`, so that no `fdget_pos` region
+        // is active on it.
         let file = unsafe { File::from_raw_file(file) };
 
         device.poll(file, &table).0
@@ -266,11 +268,14 @@ impl<T: MiscDevice> FileOperations<T> {
     /// # Safety
     ///
     /// `kiocb` must be valid for `'a`, for a file opened by [`Self::open`].
-    unsafe fn file_and_device<'a>(kiocb: *mut bindings::kiocb) -> (&'a File, ArcBorrow<'a, T>) {
+    unsafe fn file_and_device<'a>(
+        kiocb: *mut bindings::kiocb,
+    ) -> (&'a LocalFile, ArcBorrow<'a, T>) {
         // SAFETY: The private data is an `Arc<T>`, which lives as long as the file is open.
         let device = unsafe { Kiocb::<'a, Arc<T>>::from_raw(kiocb) }.file();
-        // SAFETY: The file is valid as long as the kiocb is.
-        let file = unsafe { File::from_raw_file((*kiocb).ki_filp) };
+        // SAFETY: The file is valid as long as the kiocb is; an `fdget_pos` region that is active on it is this
+        // thread's, which is what a `LocalFile` allows.
+        let file = unsafe { LocalFile::from_raw_file((*kiocb).ki_filp) };
 
         (file, device)
     }

@@ -28,7 +28,7 @@ pub fn jiffies() -> Jiffies {
 }
 
 /// What happens when a [`Timer`] expires.
-pub trait Handler: Send + Sync {
+pub trait Handler: Send + Sync + 'static {
     /// Called in softirq context once the time that was last set by [`Timer::arm`] is reached.
     ///
     /// It may still be called for a time that was replaced while the expiry was under way. A handler
@@ -37,6 +37,9 @@ pub trait Handler: Send + Sync {
 }
 
 /// A `struct timer_list` with the handler that it calls.
+///
+/// Dropping it waits for the handler, and so must not be done by that, under a lock that it takes, or in
+/// an interrupt handler.
 ///
 /// # Invariants
 ///
@@ -99,6 +102,11 @@ impl<H: Handler> Timer<H> {
         })
     }
 
+    /// Returns the handler.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
     /// Sets the time of expiry, replacing one that was set before.
     ///
     /// `at` is in jiffies as [`jiffies()`] counts them; a time in the past expires at the next tick.
@@ -123,8 +131,7 @@ impl<H: Handler> Timer<H> {
 #[pinned_drop]
 impl<H: Handler> PinnedDrop for Timer<H> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariants, the timer is initialised. The callback takes no lock that
-        // the owner of `&mut self` could hold on behalf of it.
+        // SAFETY: By the type invariants, the timer is initialised.
         unsafe { bindings::timer_shutdown_sync(self.timer.get()) };
     }
 }

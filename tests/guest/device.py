@@ -12,12 +12,12 @@ import select
 import signal
 import struct
 import subprocess
-import threading
 import time
 import unittest
 
 import i2c
 import ktap
+from background import Sleeper, wait_for
 
 DRIVER = "/sys/bus/i2c/drivers/ipmi-ssif-host"
 NODE = "/dev/ipmi-ssif-host"
@@ -36,9 +36,9 @@ def insmod(*arguments):
 
 def rmmod():
     removed = subprocess.run(["rmmod", "ssif_bmc"], capture_output=True, text=True)
-    # With DEBUG_KOBJECT_RELEASE the driver's folder outlives its module by seconds.
-    while not removed.returncode and os.path.exists(DRIVER):
-        time.sleep(0.1)
+    if not removed.returncode:
+        # With DEBUG_KOBJECT_RELEASE it outlives its module by seconds.
+        wait_for("the driver's folder is gone", lambda: not os.path.exists(DRIVER))
     return removed
 
 
@@ -52,29 +52,6 @@ def pack(payload, length=None):
 
 def pattern(length):
     return bytes((7 * i + 0x18) & 0xFF for i in range(length))
-
-
-class Sleeper(threading.Thread):
-    """Runs a call that is expected to sleep; result() is its value or its errno's name."""
-
-    def __init__(self, call, *arguments):
-        super().__init__(daemon=True)
-        self.call, self.arguments = call, arguments
-        self.value = None
-        self.start()
-        time.sleep(0.2)
-        assert self.is_alive(), f"did not sleep: {self.value}"
-
-    def run(self):
-        try:
-            self.value = self.call(*self.arguments)
-        except OSError as error:
-            self.value = errno.errorcode[error.errno]
-
-    def result(self):
-        self.join(5)
-        assert not self.is_alive(), "still asleep"
-        return self.value
 
 
 class Case(unittest.TestCase):
@@ -350,6 +327,10 @@ class Status(Case):
                    if name not in ("phase", "open", "last_abort") and after[name] != before[name]}
         self.assertEqual(changed, {"requests": 2, "responses": 1, "abort_pec": 1,
                                    "abort_overlong_part": 1})
+
+    def test_open_file_keeps_the_module(self):
+        with open("/sys/kernel/debug/ssif_bmc-0-1010/status"):
+            self.assertIn("in use", rmmod().stderr)
 
     def test_file_goes_with_the_driver(self):
         with open("/sys/kernel/debug/ssif_bmc-0-1010/status") as file:

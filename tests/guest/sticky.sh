@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# A controller that keeps its target when the driver is unbound: see sticky.py.
+# Controllers that keep their target when the driver is unbound, or say so: see sticky.py.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"

@@ -3,7 +3,7 @@
 //! The clients that the device tree has for an adapter.
 //!
 //! They are the children of the node `compatible = "bmc-rust,i2c-loopback"`; the i2c core takes them
-//! away with the adapter. Trees from boot keep their nodes for ever.
+//! away with the adapter. That node is never given back: trees from boot keep theirs for ever.
 
 use core::ptr;
 use kernel::{
@@ -71,14 +71,15 @@ pub(crate) fn add_clients(number: i32) -> Result {
     };
 
     let mut node = ptr::null_mut();
+    let mut result = Ok(());
     loop {
         // SAFETY: `parent` is a node or null, and `node` one of its children or null; this gives back
         // the reference to it.
         node = unsafe { bindings::of_get_next_available_child(parent, node) };
         if node.is_null() {
-            return Ok(());
+            return result;
         }
         // SAFETY: It is a node, and referenced.
-        unsafe { adapter.add_client(node) }?;
+        result = result.and(unsafe { adapter.add_client(node) });
     }
 }

@@ -19,7 +19,8 @@
 //! - `controller`: whose habits to imitate, one of [`controller::CONTROLLERS`]; a change holds from the next
 //!   transfer on;
 //! - `pass`: how many transfers may pass (see [`gate`]);
-//! - `sticky`: `true` makes the adapter refuse to let a target go, as controllers without power do.
+//! - `sticky`: `true` makes the adapter refuse to let a target go, as controllers without power do;
+//! - `without_pm`: `true` makes it let a target go and say `ENOSYS`, as some do without `CONFIG_PM`.
 
 use kernel::{
     bindings,
@@ -57,6 +58,7 @@ use adapter::{
     Bus,
     Direction,
     Message,
+    Release,
     Target, //
 };
 use controller::{
@@ -84,6 +86,7 @@ struct Settings {
     #[pin]
     controller: Mutex<Choice>,
     sticky: Atomic<bool>,
+    without_pm: Atomic<bool>,
     gate: Arc<Gate>,
 }
 
@@ -102,18 +105,18 @@ impl debugfs::Reader for ControllerFile {
     }
 }
 
-/// The debugfs file `sticky`.
-struct StickyFile(Arc<Settings>);
+/// The debugfs file of a setting that is true or false.
+struct FlagFile(Arc<Settings>, fn(&Settings) -> &Atomic<bool>);
 
-impl fmt::Debug for StickyFile {
+impl fmt::Debug for FlagFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.sticky.load(Relaxed).fmt(f)
+        self.1(&self.0).load(Relaxed).fmt(f)
     }
 }
 
-impl debugfs::Reader for StickyFile {
+impl debugfs::Reader for FlagFile {
     fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
-        self.0.sticky.read_from_slice(reader)
+        self.1(&self.0).read_from_slice(reader)
     }
 }
 
@@ -231,11 +234,14 @@ impl Algorithm for Loopback {
         result
     }
 
-    fn release_target(&self) -> Result {
+    fn release_target(&self) -> Release {
         if self.0.sticky.load(Relaxed) {
-            return Err(EBUSY);
+            Release::Refused(EBUSY)
+        } else if self.0.without_pm.load(Relaxed) {
+            Release::DoneWith(ENOSYS)
+        } else {
+            Release::Done
         }
-        Ok(())
     }
 }
 
@@ -245,7 +251,9 @@ struct Files {
     #[pin]
     controller: debugfs::File<ControllerFile>,
     #[pin]
-    sticky: debugfs::File<StickyFile>,
+    sticky: debugfs::File<FlagFile>,
+    #[pin]
+    without_pm: debugfs::File<FlagFile>,
     #[pin]
     pass: debugfs::File<gate::File>,
 }
@@ -255,7 +263,14 @@ impl Files {
         try_pin_init!(Self {
             controller <- dir.read_write_file(c"controller", ControllerFile(settings.clone())),
             pass <- dir.read_write_file(c"pass", gate::File(settings.gate.clone())),
-            sticky <- dir.read_write_file(c"sticky", StickyFile(settings)),
+            without_pm <- dir.read_write_file(
+                c"without_pm",
+                FlagFile(settings.clone(), |settings| &settings.without_pm),
+            ),
+            sticky <- dir.read_write_file(
+                c"sticky",
+                FlagFile(settings, |settings| &settings.sticky),
+            ),
         })
     }
 }
@@ -286,6 +301,7 @@ impl kernel::Module for I2cLoopback {
                 pin_init!(Settings {
                     controller <- new_mutex!(Choice::default()),
                     sticky: Atomic::new(false),
+                    without_pm: Atomic::new(false),
                     gate,
                 }),
                 GFP_KERNEL,

@@ -46,10 +46,20 @@ pub trait Algorithm: Send + Sync + 'static {
     /// The bus is locked: there is no other transfer, and no target comes or goes.
     fn transfer(&self, bus: &Bus<'_>, messages: &mut [Message]) -> Result;
 
-    /// Lets go of a target; the bus is locked. A controller that cannot returns an error.
-    fn release_target(&self) -> Result {
-        Ok(())
+    /// Lets go of a target; the bus is locked.
+    fn release_target(&self) -> Release {
+        Release::Done
     }
+}
+
+/// Whether a controller lets go of a target, and what it says.
+pub enum Release {
+    /// It does.
+    Done,
+    /// It does, and fails with what comes next.
+    DoneWith(Error),
+    /// It does not.
+    Refused(Error),
 }
 
 /// The bus during a transfer.
@@ -300,15 +310,15 @@ impl<A: Algorithm> Registration<A> {
     /// The core calls this for a valid client on the adapter that it was registered with.
     unsafe extern "C" fn reg_target_callback(client: *mut bindings::i2c_client) -> c_int {
         // SAFETY: The core calls this for a client on the adapter that it was registered with.
-        let (this, client) = unsafe { (Self::from_raw((*client).adapter), &mut *client) };
+        let (this, address) = unsafe { (Self::from_raw((*client).adapter), (*client).addr) };
 
         from_result(|| {
             let mut targets = this.targets.lock();
-            if (Bus { targets: &targets }).target(client.addr).is_some() {
+            if (Bus { targets: &targets }).target(address).is_some() {
                 return Err(EBUSY);
             }
             // SAFETY: The client is valid; `I2cClient` is a transparent wrapper.
-            let client: &I2cClient = unsafe { &*ptr::from_mut(client).cast() };
+            let client = unsafe { &*client.cast::<I2cClient>() };
             targets.push(client.into(), GFP_KERNEL)?;
             Ok(0)
         })
@@ -323,11 +333,13 @@ impl<A: Algorithm> Registration<A> {
 
         let mut targets = this.targets.lock();
 
-        from_result(|| {
-            this.algorithm.release_target()?;
-            targets.retain(|target| as_raw(target) != client);
-            Ok(0)
-        })
+        let error = match this.algorithm.release_target() {
+            Release::Refused(error) => return error.to_errno(),
+            Release::DoneWith(error) => error.to_errno(),
+            Release::Done => 0,
+        };
+        targets.retain(|target| as_raw(target) != client);
+        error
     }
 }
 

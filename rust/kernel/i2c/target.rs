@@ -10,7 +10,12 @@
 //! ties the events to the binding of the device: the client becomes a target after the driver's
 //! data is complete and published, and ceases to be one before anything of that data is torn down.
 //! So an event always finds the whole of the data, and the driver has no order to keep.
+//!
+//! A controller may refuse to let go of its target, for want of power for example, and goes on to
+//! report events. These find nothing then, while the driver's data is torn down as ever; the client
+//! and the module stay, which such a controller has pointers to.
 
+use super::module_ref::ModulePtr;
 use core::{
     mem::offset_of,
     ptr, //
@@ -31,12 +36,17 @@ use kernel::{
         self,
         I2cClient, //
     },
+    module::this_module,
     prelude::*,
+    sync::rcu,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::{
         ForeignOwnable,
         Opaque, //
     },
-    ModuleMetadata,
     ThisModule, //
 };
 
@@ -62,10 +72,8 @@ pub fn address<Ctx: device::DeviceContext>(client: &I2cClient<Ctx>) -> u16 {
 }
 
 /// A driver for an i2c target.
+#[vtable]
 pub trait Driver: i2c::Driver {
-    /// The module that the driver belongs to.
-    type Module: ModuleMetadata;
-
     /// Called for each event, one at a time, in a context that may be atomic.
     ///
     /// Controllers that can will answer an error with a NACK; which of the events they look at
@@ -87,7 +95,11 @@ unsafe impl<T: Driver> driver::DriverLayout for Adapter<T> {
 }
 
 // SAFETY: `i2c_del_driver()` undoes a successful `i2c_register_driver()`.
-unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T> {
+unsafe impl<T: Driver> driver::RegistrationOps for Adapter<T>
+where
+    // Events come at any time.
+    for<'b> T::Data<'b>: Sync,
+{
     unsafe fn register(
         driver: &Opaque<Self::DriverType>,
         name: &'static CStr,
@@ -126,20 +138,28 @@ impl<T: Driver> driver::Adapter for Adapter<T> {
     }
 }
 
-impl<T: Driver> Adapter<T> {
+impl<T: Driver> Adapter<T>
+where
+    for<'b> T::Data<'b>: Sync,
+{
     extern "C" fn probe_callback(raw: *mut bindings::i2c_client) -> c_int {
         // SAFETY: The i2c core passes a valid client, whose driver is being bound.
         let client = unsafe { &*raw.cast::<I2cClient<CoreInternal<'_>>>() };
 
         from_result(|| {
+            // SAFETY: The client is valid.
+            if unsafe { (*raw).slave_cb }.is_some() {
+                dev_err!(client.as_ref(), "a controller has not let go of it\n");
+                return Err(EBUSY);
+            }
             client
                 .as_ref()
                 .set_drvdata(T::probe(client, Self::id_info(client)))?;
 
             // Should this fail, the driver core drops the data that was just set.
             //
-            // SAFETY: The client is valid and not registered as a target. The events that come from
-            // now on find the driver's data.
+            // SAFETY: The client is valid and, as was just seen, not registered as a target. The events
+            // that come from now on find the driver's data.
             unsafe {
                 (*raw).flags |= bindings::I2C_CLIENT_SLAVE as u16;
                 to_result(bindings::i2c_slave_register(
@@ -158,13 +178,14 @@ impl<T: Driver> Adapter<T> {
         // The controller waits for an event that is under way. From here on there are none.
         //
         // SAFETY: A client is only removed after a successful probe, which registered it.
-        let released = to_result(unsafe { bindings::i2c_slave_unregister(raw) });
+        let released = unsafe { Self::release(raw) };
 
         // SAFETY: As above, the probe was successful, so that the data is set, and of this type.
         T::unbind(client, unsafe { client.as_ref().drvdata_borrow() });
 
         if released.is_err() {
-            Self::leak(raw);
+            // SAFETY: As above.
+            unsafe { Self::abandon(raw) };
         }
     }
 
@@ -176,6 +197,25 @@ impl<T: Driver> Adapter<T> {
         T::shutdown(client, unsafe { client.as_ref().drvdata_borrow() });
     }
 
+    /// Has the controller let go of its target, or fails if it keeps that.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a valid client that was registered as a target.
+    unsafe fn release(raw: *mut bindings::i2c_client) -> Result {
+        // SAFETY: By the function's requirements.
+        match to_result(unsafe { bindings::i2c_slave_unregister(raw) }) {
+            // Some let go, and then tell how they put their power management: this it is without
+            // `CONFIG_PM`. The core takes it for a refusal, and leaves the callback.
+            Err(ENOSYS) => {
+                // SAFETY: The client is valid, and no controller has it any more.
+                unsafe { (*raw).slave_cb = None };
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     /// # Safety
     ///
     /// The core and the controller call this only while `raw` is registered as a target of this
@@ -185,14 +225,16 @@ impl<T: Driver> Adapter<T> {
         event: bindings::i2c_slave_event,
         val: *mut u8,
     ) -> c_int {
+        // `abandon` waits for it.
+        let _reading = rcu::read_lock();
         // SAFETY: The client is registered as a target, so that it is valid.
         let data = unsafe { ptr::read_volatile(&raw const (*raw).dev.driver_data) };
         if data.is_null() {
-            // Left over from a driver that had to be leaked.
+            // The controller would not let go.
             return ENODEV.to_errno();
         }
-        // SAFETY: The data was set before the client was registered as a target, and remains what
-        // it is until after it was unregistered, or for ever.
+        // SAFETY: The data was set before the client was registered as a target. It remains what it is
+        // until after that was unregistered, or until after all who have found it are done.
         let data = unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) };
 
         // SAFETY: The controller passes null or a byte that is this callback's until it returns.
@@ -218,25 +260,44 @@ impl<T: Driver> Adapter<T> {
         T::event(data, event).map_or_else(Error::to_errno, |()| 0)
     }
 
-    /// Makes a controller harmless that would not let go of its target, for want of power for
-    /// example. It may be in the middle of an event, and report more for as long as it exists, so
-    /// the client, the data and the code that it uses stay for ever.
+    /// Makes a controller harmless that would not let go of its target. It may be in the middle of an
+    /// event, and report more for as long as it exists: the client stays for ever, and so does this
+    /// module, or is not removed until the controller has let go.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a valid client that was registered as a target, with data of this type.
     #[cold]
-    fn leak(raw: *mut bindings::i2c_client) {
-        // SAFETY: The client is valid. A controller that reads this at the same time gets the old
-        // callback or the new one; both may be called.
-        unsafe { ptr::write_volatile(&raw mut (*raw).slave_cb, Some(Self::deaf_callback)) };
-        // SAFETY: The client is valid, and so is its device; the reference is never put. The data
-        // stays where it is when the driver core does not find it.
-        unsafe {
+    unsafe fn abandon(raw: *mut bindings::i2c_client) {
+        // SAFETY: The client is valid, and so is its device; the reference is put at the end, or never.
+        // A controller that reads the callback at the same time gets the old one or the new one; both
+        // may be called.
+        let data = unsafe {
             bindings::get_device(&raw mut (*raw).dev);
-            bindings::dev_set_drvdata(&raw mut (*raw).dev, ptr::null_mut());
-        }
-        // SAFETY: The module is live, as it runs this; the reference is never put.
-        #[cfg(CONFIG_MODULE_UNLOAD)]
-        unsafe {
-            bindings::__module_get(kernel::module::this_module::<T::Module>().as_ptr())
+            ptr::write_volatile(&raw mut (*raw).slave_cb, Some(Self::deaf_callback));
+            let data = (*raw).dev.driver_data;
+            ptr::write_volatile(&raw mut (*raw).dev.driver_data, ptr::null_mut());
+            data
         };
+        rcu::synchronize_rcu();
+        // SAFETY: It is the data's owner's pointer, which the driver core does not find any more. Events
+        // that had found it are done.
+        drop(unsafe { Pin::<KBox<T::Data<'_>>>::from_foreign(data.cast()) });
+
+        // SAFETY: It runs this.
+        if let Some(module) = unsafe { ModulePtr::new(this_module::<T::OwnerModule>().as_ptr()).try_get() }
+        {
+            module.into_ptr();
+            return;
+        }
+        // It is being removed already, and better hangs than has its code called when that is gone.
+        //
+        // SAFETY: The reference that was taken above keeps the client valid.
+        while unsafe { Self::release(raw) }.is_err() {
+            fsleep(Delta::from_millis(500));
+        }
+        // SAFETY: As above; the controller does not have it any more.
+        unsafe { bindings::put_device(&raw mut (*raw).dev) };
     }
 
     extern "C" fn deaf_callback(

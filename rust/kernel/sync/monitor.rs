@@ -31,6 +31,8 @@ use kernel::{
 
 /// A `T` that several contexts share until it is revoked.
 ///
+/// Dropping it may sleep, as it waits for those who are about to leave its wait queue.
+///
 /// # Examples
 ///
 /// ```ignore

@@ -7,7 +7,7 @@
 //! [`SpinLockIrq`](kernel::sync::SpinLockIrq) counts per CPU how often interrupts were disabled.
 //! Here each guard holds the state before it, as in C, which is faster, and asks for the order that
 //! C asks for: drop the guard that was taken last first. In another order interrupts are enabled
-//! too early, under a lock that an interrupt handler may want.
+//! too early, under a lock that an interrupt handler may want: a deadlock.
 
 use crate::bindings as helpers;
 use kernel::{

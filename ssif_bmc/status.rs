@@ -2,31 +2,20 @@
 
 //! `/sys/kernel/debug/ssif_bmc-DEVICE/status`: where the conversation is, and what happened so far.
 
-use crate::channel::Channel;
+use crate::{
+    channel::Channel,
+    debugfs, //
+};
 use kernel::{
-    debugfs,
     fmt,
-    prelude::*,
-    sync::Arc, //
+    prelude::*, //
 };
 
-/// What the file shows, for a [`Channel`] that it keeps.
-pub(crate) struct Status(Arc<Channel>);
-
-/// Creates the directory `name` with the file.
-pub(crate) fn directory<'a>(
-    channel: Arc<Channel>,
-    name: &'a CStr,
-) -> impl PinInit<debugfs::Scope<Status>> + 'a {
-    debugfs::Scope::dir(Status(channel), name, |status, directory| {
-        directory.read_only_file(c"status", status);
-    })
-}
-
-impl debugfs::Writer for Status {
-    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+#[vtable]
+impl debugfs::Show for Channel {
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A copy, since writing may sleep.
-        let (phase, open, counters) = match self.0.state.lock() {
+        let (phase, open, counters) = match self.state.lock() {
             Ok(state) => (
                 state.machine.phase(),
                 state.open,
