@@ -45,6 +45,8 @@ use kernel::{
 mod bindings;
 #[path = "rust/kernel/bus.rs"]
 mod bus;
+#[path = "rust/kernel/sync/distinct_mutex.rs"]
+mod distinct_mutex;
 #[path = "rust/kernel/gpio.rs"]
 mod gpio;
 #[path = "rust/kernel/ida.rs"]
@@ -182,8 +184,6 @@ impl Core {
 /// Starts the core.
 #[no_mangle]
 extern "C" fn nvmem_core_start(module: *mut kernel::bindings::module) -> *mut c_void {
-    // SAFETY: This is called once, before anything else.
-    unsafe { lookup::init() };
     consumer::err_ptr(Core::new(module).map(|core| KBox::into_raw(core).cast()))
 }
 

@@ -88,7 +88,7 @@ pub const GROUPS: Groups = unsafe { Groups::new((&raw const GROUP_LIST.0).cast()
 #[repr(transparent)]
 struct Static<T>(T);
 
-// SAFETY: As said.
+// SAFETY: They are private to this file, which has pointers to them made for the driver core only.
 unsafe impl<T> Sync for Static<T> {}
 
 static GROUP_LIST: Static<[*const bindings::attribute_group; 2]> =
@@ -139,6 +139,8 @@ static NVMEM: Static<bindings::bin_attribute> = Static({
     attr
 });
 
+/// The device of a kobject.
+///
 /// # Safety
 ///
 /// `kobj` is that of an nvmem device, which stays for `'a`.
@@ -248,6 +250,8 @@ extern "C" fn force_ro_store(
     }))
 }
 
+/// Prints a text as an attribute's value.
+///
 /// # Safety
 ///
 /// `buf` is what sysfs gives to show an attribute.

@@ -38,8 +38,6 @@ use kernel::{
 /// The cells of a device.
 pub struct Cells {
     list: KVec<Listed>,
-    /// Of those that are off the list, how many may still have a file.
-    leaving: usize,
     /// There is one as long as there are files.
     folder: Option<Folder>,
     /// Whether the device is in sysfs and announced, and what is added is too.
@@ -47,24 +45,39 @@ pub struct Cells {
 }
 
 struct Listed {
-    /// Whether listeners know of it.
-    announced: bool,
+    announced: Announced,
+    /// It is being removed, and cannot be found any more. Its name is taken as long as it may have a file.
+    leaving: bool,
     file: Option<Pin<KBox<BinFile<CellFile>>>>,
     entry: Arc<Entry>,
+}
+
+/// Whether listeners know of a cell. Who is telling them that it was added also tells them that it was
+/// removed, if that has happened meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    No,
+    Now,
+    Yes,
 }
 
 impl Cells {
     pub const fn new() -> Self {
         Self {
             list: KVec::new(),
-            leaving: 0,
             folder: None,
             public: false,
         }
     }
 
     fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.list.iter().map(|listed| &listed.entry)
+        let staying = self.list.iter().filter(|listed| !listed.leaving);
+        staying.map(|listed| &listed.entry)
+    }
+
+    fn position_of(&self, entry: &Arc<Entry>) -> Option<usize> {
+        let is_it = |listed: &Listed| Arc::ptr_eq(&listed.entry, entry);
+        self.list.iter().position(is_it)
     }
 
     /// The cell of this name.
@@ -111,7 +124,8 @@ impl Cells {
 
     /// Removes the folder if nothing is in it.
     fn tidy(&mut self) {
-        if self.leaving == 0 && self.list.iter().all(|listed| listed.file.is_none()) {
+        let has_file = |listed: &Listed| listed.file.is_some() || listed.leaving;
+        if !self.list.iter().any(has_file) {
             self.folder = None;
         }
     }
@@ -169,7 +183,7 @@ pub fn refuse(device: &Device, name: &CStr, why: Invalid) -> Error {
 /// A layout's cell goes when the layout does, see [`adds_cell`](crate::layout::adds_cell).
 pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Result {
     // The provider stays until the cell is in the list, from which unregistering removes it.
-    let _provider = device.access()?;
+    let provider = device.access()?;
     let NewCell {
         name,
         request,
@@ -193,13 +207,19 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
                 && its.extent.offset == extent.offset
                 && its.extent.bit_offset == extent.bit_offset
         };
-        if cells.entries().any(is_same) {
+        if cells.list.iter().any(|listed| is_same(&listed.entry)) {
             let dev: &kernel::device::Device = device.as_ref();
             dev_err!(dev, "there is a cell {name} at {} already\n", extent.offset);
             return Err(EEXIST);
         }
+        let announced = if cells.public {
+            Announced::Now
+        } else {
+            Announced::No
+        };
         let listed = Listed {
-            announced: cells.public,
+            announced,
+            leaving: false,
             file: None,
             entry: entry.clone(),
         };
@@ -214,10 +234,30 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
         }
         (entry, cells.public)
     };
+    drop(provider);
     if public {
-        events::notify(Event::CellAdd(&entry));
+        announce(device, &entry);
     }
     Ok(())
+}
+
+/// Tells listeners of a cell that is [`Announced::Now`].
+fn announce(device: &Device, entry: &Arc<Entry>) {
+    events::notify(Event::CellAdd(entry));
+    let stays = {
+        let mut cells = device.cells.lock();
+        let index = cells.position_of(entry);
+        match index.and_then(|index| cells.list.get_mut(index)) {
+            Some(listed) if !listed.leaving => {
+                listed.announced = Announced::Yes;
+                true
+            }
+            _ => false,
+        }
+    };
+    if !stays {
+        events::notify(Event::CellRemove(entry));
+    }
 }
 
 /// Adds the cells that are part of the configuration. Their nodes become the device's.
@@ -258,45 +298,46 @@ pub fn publish(device: &Device) -> Result {
         let entry = {
             let mut cells = device.cells.lock();
             cells.public = true;
-            let Some(index) = cells.list.iter().position(|listed| !listed.announced) else {
+            let is_new = |listed: &Listed| listed.announced == Announced::No && !listed.leaving;
+            let Some(index) = cells.list.iter().position(is_new) else {
                 return Ok(());
             };
             cells.make_file(device, index)?;
             let Some(listed) = cells.list.get_mut(index) else {
                 return Ok(());
             };
-            listed.announced = true;
+            listed.announced = Announced::Now;
             listed.entry.clone()
         };
-        events::notify(Event::CellAdd(&entry));
+        announce(device, &entry);
     }
 }
 
 /// Removes all cells that `which` wants removed.
 pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
     loop {
-        let listed = {
+        let (entry, announced, file) = {
             let mut cells = device.cells.lock();
-            let Some(index) = cells.list.iter().position(|listed| which(&listed.entry)) else {
+            let mut staying = cells.list.iter_mut().filter(|listed| !listed.leaving);
+            let Some(listed) = staying.find(|listed| which(&listed.entry)) else {
                 return;
             };
-            let Ok(listed) = cells.list.remove(index) else {
-                return;
-            };
-            cells.leaving = cells.leaving.saturating_add(1);
-            listed
+            listed.leaving = true;
+            (listed.entry.clone(), listed.announced, listed.file.take())
         };
         // Without the lock: this waits for readers of the file, and the listeners may do as they like.
-        drop(listed.file);
+        drop(file);
         {
             let mut cells = device.cells.lock();
-            cells.leaving = cells.leaving.saturating_sub(1);
+            if let Some(index) = cells.position_of(&entry) {
+                let _ = cells.list.remove(index);
+            }
             cells.tidy();
         }
-        if listed.announced {
-            events::notify(Event::CellRemove(&listed.entry));
+        if announced == Announced::Yes {
+            events::notify(Event::CellRemove(&entry));
         }
-        listed.entry.revoke();
+        entry.revoke();
     }
 }
 

@@ -25,11 +25,16 @@ pub struct File {
 }
 
 impl File {
-    /// Makes the file in the folder of `base`; `ENOSYS` without nvmem in sysfs.
-    pub fn create(device: &ARef<Device>, base: &device::Device, kind: c_uint) -> Result<Self> {
+    /// Makes the file in the folder of `base`, which must be there; `ENOSYS` without nvmem in sysfs.
+    pub fn create(
+        device: &ARef<Device>,
+        base: Option<&device::Device>,
+        kind: c_uint,
+    ) -> Result<Self> {
         if !cfg!(CONFIG_NVMEM_SYSFS) {
             return Err(ENOSYS);
         }
+        let base = base.ok_or(EINVAL)?;
         let name = match kind {
             bindings::nvmem_type_NVMEM_TYPE_FRAM => c"fram",
             _ => c"eeprom",

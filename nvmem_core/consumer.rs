@@ -48,6 +48,13 @@ pub fn err_int(result: Result<usize>) -> c_int {
     result.map_or_else(|error| error.to_errno(), |number| number as c_int)
 }
 
+/// An error as a negative number, or zero.
+pub fn err_unit(result: Result) -> c_int {
+    result.map_or_else(|error| error.to_errno(), |()| 0)
+}
+
+/// A string of the C API, if there is one.
+///
 /// # Safety
 ///
 /// `ptr` is null or a string, for `'a`.
@@ -56,6 +63,8 @@ pub unsafe fn string<'a>(ptr: *const c_char) -> Option<&'a CStr> {
     (!ptr.is_null()).then(|| unsafe { CStr::from_char_ptr(ptr) })
 }
 
+/// An nvmem device of the C API.
+///
 /// # Safety
 ///
 /// `ptr` is an nvmem device that has a reference for `'a`.
@@ -77,6 +86,8 @@ unsafe fn some_nvmem<'a>(ptr: *mut bindings::nvmem_device) -> Result<&'a Device>
     Ok(unsafe { nvmem(ptr) })
 }
 
+/// A device of the C API.
+///
 /// # Safety
 ///
 /// `ptr` is a device that has a reference for `'a`.
@@ -85,6 +96,8 @@ unsafe fn plain<'a>(ptr: *mut RawDevice) -> &'a kernel::device::Device {
     unsafe { kernel::device::Device::from_raw(ptr) }
 }
 
+/// A buffer of the C API, to be written.
+///
 /// # Safety
 ///
 /// `buf` has `len` bytes that may be written, for `'a`, or `len` is zero.
@@ -96,6 +109,8 @@ unsafe fn bytes_mut<'a>(buf: *mut c_void, len: usize) -> &'a mut [u8] {
     unsafe { slice::from_raw_parts_mut(buf.cast(), len) }
 }
 
+/// A buffer of the C API.
+///
 /// # Safety
 ///
 /// `buf` has `len` bytes, for `'a`, or `len` is zero.
@@ -221,7 +236,7 @@ exported! {
 
     /// Reads a cell of exactly one byte.
     unsafe fn nvmem_cell_read_u8(dev: *mut RawDevice, id: *const c_char, value: *mut u8) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_exact(dev, id).map(u8::from_ne_bytes)) }
     }
 
@@ -231,7 +246,7 @@ exported! {
         id: *const c_char,
         value: *mut u16,
     ) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_exact(dev, id).map(u16::from_ne_bytes)) }
     }
 
@@ -241,7 +256,7 @@ exported! {
         id: *const c_char,
         value: *mut u32,
     ) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_exact(dev, id).map(u32::from_ne_bytes)) }
     }
 
@@ -251,7 +266,7 @@ exported! {
         id: *const c_char,
         value: *mut u64,
     ) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_exact(dev, id).map(u64::from_ne_bytes)) }
     }
 
@@ -261,7 +276,7 @@ exported! {
         id: *const c_char,
         value: *mut u32,
     ) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_variable(dev, id).map(u32::from_le_bytes)) }
     }
 
@@ -271,7 +286,7 @@ exported! {
         id: *const c_char,
         value: *mut u64,
     ) -> c_int {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device, a string or null, and where to put the value.
         unsafe { store(value, read_variable(dev, id).map(u64::from_le_bytes)) }
     }
 
@@ -404,13 +419,13 @@ exported! {
     /// Has a function called with what happens.
     unsafe fn nvmem_register_notifier(block: *mut notifier_block) -> c_int {
         // SAFETY: By the C API, it stays valid until it is removed.
-        err_int(unsafe { events::chain().register(block) }.map(|()| 0))
+        err_unit(unsafe { events::chain().register(block) })
     }
 
     /// Has a function not called any more.
     unsafe fn nvmem_unregister_notifier(block: *mut notifier_block) -> c_int {
         // SAFETY: By the C API, it is valid.
-        err_int(unsafe { events::chain().unregister(block) }.map(|()| 0))
+        err_unit(unsafe { events::chain().unregister(block) })
     }
 }
 

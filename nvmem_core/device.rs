@@ -19,6 +19,7 @@ use crate::{
         Cells, //
     },
     compat,
+    consumer::string,
     events::{
         self,
         Event, //
@@ -39,6 +40,7 @@ use crate::{
     },
     owned_device::{
         self,
+        Groups,
         Name,
         OwnedDevice,
         Setup, //
@@ -200,7 +202,8 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         return Err(EINVAL);
     }
     let geometry = Geometry::new(config.stride, config.word_size).ok_or(EINVAL)?;
-    let size = usize::try_from(config.size).map_err(|_| EINVAL)?;
+    // CAST: It is an `int`, into which MTD puts sizes of up to 4 GiB.
+    let size = config.size as u32 as usize;
     let id = crate::ids().alloc()?;
 
     let write_protect = if config.ignore_wp {
@@ -209,7 +212,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         gpio::Output::get_asserted(parent, c"wp")?
     };
     // SAFETY: By the function's requirements.
-    let name = unsafe { name_of(config, &id) }?;
+    let name = name_of(config, unsafe { string(config.name) }, &id)?;
     // SAFETY: By the function's requirements.
     let keepouts = unsafe { keepouts_of(config, parent, geometry) }?;
     // SAFETY: By the function's requirements; the node of the parent has a reference.
@@ -225,13 +228,17 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
 
     // SAFETY: By the function's requirements: dropping `Available` drops it, and that exists before
     // anybody knows the device.
-    let provider = unsafe { Provider::new(config, keepouts, owner, write_protect) };
-    let device = Device::new(
+    let provider = unsafe { Provider::new(config, keepouts, write_protect) };
+    let unregistered = Device::create(
         Setup {
             parent,
             bus: &BUS_TYPE,
             name: Name::Given(&name),
-            groups: attributes::GROUPS,
+            groups: if cfg!(CONFIG_NVMEM_SYSFS) {
+                attributes::GROUPS
+            } else {
+                Groups::NONE
+            },
             node: node.map(ARef::from),
         },
         try_pin_init!(Nvmem {
@@ -252,6 +259,8 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         }? Error),
     )?;
 
+    let device = unregistered.clone();
+
     // From here on, whatever fails undoes what is there.
     let mut registration = KBox::new(
         Registration {
@@ -270,7 +279,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
 
     if config.compat {
         // SAFETY: By the function's requirements.
-        let base = unsafe { device_at(config.base_dev) }.ok_or(EINVAL)?;
+        let base = unsafe { device_at(config.base_dev) };
         registration.compat = Some(compat::File::create(&device, base, config.type_)?);
     }
     // SAFETY: By the function's requirements.
@@ -286,7 +295,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         dev_err!(parent, "there is an nvmem device {} already\n", &*name);
         return Err(EEXIST);
     }
-    registration.added = Some(owned_device::Registration::new(device.clone())?);
+    registration.added = Some(owned_device::Registration::new(unregistered)?);
     registration.listed = Some(Listed::new(&device));
     registration.announced = Some(Announced::new(&device));
     cells::publish(&device)?;
@@ -312,13 +321,17 @@ pub fn unregister(device: &Device) {
 /// `EPROBE_DEFER` if there is none yet, `EINVAL` if the provider is being unloaded.
 pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
     let found = BUS_TYPE
-        .find(|dev| ours(dev).listed.load(Relaxed) && matches(dev))
+        .find(|dev| {
+            let device = ours(dev);
+            // With access to the provider, for which unregistering waits: the device has its parent then.
+            device.listed.load(Relaxed) && device.access().is_ok_and(|_provider| matches(dev))
+        })
         .ok_or(EPROBE_DEFER)?;
     let device = ours(&found);
 
-    let owner = device.provider.try_access_with(|provider| {
+    let owner = device.provider.try_access_with(|_| {
         // SAFETY: The module cannot be freed before its provider is revoked.
-        unsafe { provider.owner.try_get() }
+        unsafe { device.owner.try_get() }
     });
     let Some(owner) = owner.ok_or(EPROBE_DEFER)? else {
         dev_err!(&*found, "its provider is being unloaded\n");
@@ -326,13 +339,15 @@ pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> 
     };
     Ok(Handle {
         device: device.into(),
-        _owner: owner,
+        owner,
     })
 }
 
-/// Finds a device by its name.
+/// Finds a device by its name, which may have a newline behind it.
 pub fn find_by_name(name: &CStr) -> Result<Handle> {
-    find(|dev| dev.name() == name)
+    let name = name.to_bytes();
+    let name = name.strip_suffix(b"\n").unwrap_or(name);
+    find(|dev| dev.name().to_bytes() == name)
 }
 
 /// Finds a device by its node in the device tree.
@@ -356,7 +371,7 @@ fn ours(dev: &device::Device) -> &Device {
 /// unloaded as soon as its module is let go of.
 pub struct Handle {
     device: ARef<Device>,
-    _owner: ModuleRef,
+    owner: ModuleRef,
 }
 
 impl Handle {
@@ -367,7 +382,7 @@ impl Handle {
     /// Leaves the device to a consumer in C, until [`Handle::from_raw`].
     pub fn into_raw(self) -> *mut bindings::nvmem_device {
         // What the module is, the device knows.
-        self._owner.into_ptr();
+        self.owner.into_ptr();
         ARef::into_raw(self.device).as_ptr().cast()
     }
 
@@ -381,19 +396,18 @@ impl Handle {
         unsafe {
             let device: ARef<Device> = ARef::from_raw(ptr.cast());
             let owner = ModuleRef::from_ptr(device.owner);
-            Self {
-                device,
-                _owner: owner,
-            }
+            Self { device, owner }
         }
     }
 
-    /// The cell that `find` finds. `ENOENT` if there is none, `EPROBE_DEFER` if they have all gone with
-    /// the provider.
+    /// The cell that `find` finds. If there is none: `ENOENT`, or `EPROBE_DEFER` if the device is only just
+    /// being registered, or no longer is.
     pub fn entry(&self, find: impl FnOnce(&Cells) -> Option<Arc<Entry>>) -> Result<Arc<Entry>> {
         let found = find(&self.device.cells.lock());
-        // The provider goes before the cells.
-        found.ok_or_else(|| self.device.access().map_or(EPROBE_DEFER, |_| ENOENT))
+        found.ok_or_else(|| match *self.device.registration.lock() {
+            Some(_) => ENOENT,
+            None => EPROBE_DEFER,
+        })
     }
 
     /// The cell `entry` of this device, which a consumer calls `id`.
@@ -415,6 +429,8 @@ impl Handle {
     }
 }
 
+/// The device at a pointer of the C API, if there is one.
+///
 /// # Safety
 ///
 /// `ptr` is null or a device that has a reference for `'a`.
@@ -427,6 +443,8 @@ fn has_property(dev: &device::Device, name: &CStr) -> bool {
     dev.fwnode().is_some_and(|node| node.property_present(name))
 }
 
+/// The module whose callbacks these are.
+///
 /// # Safety
 ///
 /// `config.dev` is a valid device, and bound to its driver if it has one.
@@ -443,16 +461,10 @@ unsafe fn owner_of(config: &bindings::nvmem_config) -> *mut kernel::bindings::mo
 }
 
 /// The name of the device: as given, with a number of its own, or with the number that is given.
-///
-/// # Safety
-///
-/// `config.name` is null or a string.
-unsafe fn name_of(config: &bindings::nvmem_config, id: &ida::Id) -> Result<CString> {
-    // SAFETY: By the function's requirements.
-    let name = (!config.name.is_null()).then(|| unsafe { CStr::from_char_ptr(config.name) });
+fn name_of(config: &bindings::nvmem_config, given: Option<&CStr>, id: &ida::Id) -> Result<CString> {
     let number = id.number();
 
-    Ok(match (name, config.id) {
+    Ok(match (given, config.id) {
         (Some(name), bindings::NVMEM_DEVID_NONE) => CString::try_from(name)?,
         (Some(name), bindings::NVMEM_DEVID_AUTO) => CString::try_from_fmt(fmt!("{name}{number}"))?,
         (Some(name), given) => CString::try_from_fmt(fmt!("{name}{given}"))?,

@@ -52,8 +52,7 @@ fn add_cell(device: &Device, node: ARef<Node>) -> Result {
         }
     }
 
-    let provider = device.access()?;
-    provider.fix_up(device, &mut info);
+    device.access()?.fix_up(device, &mut info);
     // SAFETY: What is not from here is from the provider, whose callbacks may be called until its cells
     // are removed.
     let cell = unsafe { cells::NewCell::from_info(&info) }?;

@@ -175,6 +175,8 @@ extern "C" fn bus_remove(dev: *mut bindings::device) {
     layout.set_driver(Driver::Absent);
 }
 
+/// The layout driver that a device is bound to.
+///
 /// # Safety
 ///
 /// `dev` is a device of this bus, with a driver that stays for `'a`.
@@ -256,7 +258,7 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
         return Ok(None);
     };
 
-    let layout = Device::new(
+    let layout = Device::create(
         Setup {
             parent: (**device).as_ref(),
             bus: &BUS_TYPE,
@@ -275,7 +277,7 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
         }),
     )?;
 
-    *device.layout.lock() = Some(layout.clone());
+    *device.layout.lock() = Some((*layout).clone());
     let known = Known(device.clone());
     let _paused = SyncStatePaused::new();
     Ok(Some(Registration {

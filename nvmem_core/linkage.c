@@ -12,12 +12,14 @@
 #include <linux/module.h>
 #include <linux/nvmem-consumer.h>
 #include <linux/nvmem-provider.h>
+#include <linux/rcupdate.h>
 
 #include "linkage.h"
 
 BLOCKING_NOTIFIER_HEAD(nvmem_core_notifier);
 DEFINE_IDA(nvmem_core_ids);
 LIST_HEAD(nvmem_core_lookups);
+DEFINE_MUTEX(nvmem_core_lookups_lock);
 
 /* In nvmem_core.rs. */
 void *nvmem_core_start(struct module *module);
@@ -36,6 +38,8 @@ subsys_initcall(nvmem_core_init);
 static void __exit nvmem_core_exit(void)
 {
 	nvmem_core_stop(nvmem_core);
+	/* Who has released the last device may still be on the way out of this module. */
+	synchronize_rcu_tasks();
 }
 module_exit(nvmem_core_exit);
 
@@ -74,19 +78,34 @@ EXPORT_SYMBOL_GPL(nvmem_del_cell_lookups);
 EXPORT_SYMBOL_GPL(nvmem_register_notifier);
 EXPORT_SYMBOL_GPL(nvmem_unregister_notifier);
 
-#if IS_ENABLED(CONFIG_OF)
 /* Declared for the core's own use only. */
 int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np);
 
+#if IS_ENABLED(CONFIG_OF)
 EXPORT_SYMBOL_GPL(of_nvmem_device_get);
 EXPORT_SYMBOL_GPL(of_nvmem_cell_get);
-EXPORT_SYMBOL_GPL(nvmem_add_cells_from_dt);
 EXPORT_SYMBOL_GPL(of_nvmem_layout_get_container);
-EXPORT_SYMBOL_GPL(nvmem_layout_register);
-EXPORT_SYMBOL_GPL(nvmem_layout_unregister);
 EXPORT_SYMBOL_GPL(__nvmem_layout_driver_register);
 EXPORT_SYMBOL_GPL(nvmem_layout_driver_unregister);
+#else
+/* Without a device tree there are neither nodes nor layouts, and yet these functions. */
+int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np)
+{
+	return 0;
+}
+
+int nvmem_layout_register(struct nvmem_layout *layout)
+{
+	return -ENODEV;
+}
+
+void nvmem_layout_unregister(struct nvmem_layout *layout)
+{
+}
 #endif
+EXPORT_SYMBOL_GPL(nvmem_add_cells_from_dt);
+EXPORT_SYMBOL_GPL(nvmem_layout_register);
+EXPORT_SYMBOL_GPL(nvmem_layout_unregister);
 
 MODULE_DESCRIPTION("Core of non-volatile memory, with providers that may leave at any time");
 MODULE_AUTHOR("The bmc-rust authors");

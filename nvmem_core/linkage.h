@@ -7,10 +7,12 @@
 
 #include <linux/idr.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/notifier.h>
 
 extern struct blocking_notifier_head nvmem_core_notifier;
 extern struct ida nvmem_core_ids;
 extern struct list_head nvmem_core_lookups;
+extern struct mutex nvmem_core_lookups_lock;
 
 #endif

@@ -12,22 +12,17 @@ use crate::{
 use core::ptr;
 use kernel::{
     prelude::*,
-    str::CString, //
+    str::CString,
+    sync::{
+        Mutex,
+        MutexGuard, //
+    },
 };
 
-kernel::sync::global_lock! {
-    // SAFETY: Initialised in `init()`, before anything of the core can be called.
-    unsafe(uninit) static LIST: Mutex<()> = ();
-}
-
-/// Makes the list usable.
-///
-/// # Safety
-///
-/// Called once, before all else of this module.
-pub unsafe fn init() {
-    // SAFETY: By the function's requirements.
-    unsafe { LIST.init() };
+/// Locks the list.
+fn lock() -> MutexGuard<'static, ()> {
+    // SAFETY: It is defined in `linkage.c`.
+    unsafe { Mutex::from_raw(&raw mut bindings::nvmem_core_lookups_lock) }.lock()
 }
 
 fn head() -> *mut kernel::bindings::list_head {
@@ -40,7 +35,7 @@ fn head() -> *mut kernel::bindings::list_head {
 ///
 /// `entries` has `count` entries, which stay valid and are in no list until they are removed.
 pub unsafe fn add(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
-    let _list = LIST.lock();
+    let _list = lock();
     for i in 0..count {
         // SAFETY: By the function's requirements, and by the lock.
         unsafe { kernel::bindings::list_add_tail(&raw mut (*entries.add(i)).node, head()) };
@@ -53,7 +48,7 @@ pub unsafe fn add(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
 ///
 /// `entries` has `count` entries, which are in the list.
 pub unsafe fn remove(entries: *mut bindings::nvmem_cell_lookup, count: usize) {
-    let _list = LIST.lock();
+    let _list = lock();
     for i in 0..count {
         // SAFETY: By the function's requirements, and by the lock.
         unsafe { bindings::bmc_rust_list_del(&raw mut (*entries.add(i)).node) };
@@ -70,7 +65,7 @@ pub fn cell(dev_id: &CStr, con_id: &CStr) -> Result<KBox<Cell>> {
 
 /// The names of the nvmem device and of the cell that the first matching entry has.
 fn names(dev_id: &CStr, con_id: &CStr) -> Result<Option<(CString, CString)>> {
-    let _list = LIST.lock();
+    let _list = lock();
     let head = head();
 
     // SAFETY: Under the lock, the list's entries are valid, and each is part of a lookup, whose strings

@@ -82,7 +82,7 @@ unsafe fn get<T: Managed>(
     dev: *mut kernel::bindings::device,
     get: impl FnOnce() -> *mut T,
 ) -> *mut T {
-    // SAFETY: There is nothing to be careful about.
+    // SAFETY: It allocates; the name is static, and the function is called for what is put there below.
     let res = unsafe {
         __devres_alloc_node(
             Some(release::<T>),
@@ -131,7 +131,7 @@ exported! {
             unsafe { nvmem_unregister(nvmem.cast()) }
         }
 
-        // SAFETY: By the C API.
+        // SAFETY: By the C API, the configuration is what `nvmem_register()` expects.
         let nvmem = unsafe { nvmem_register(config) };
         if from_err_ptr(nvmem).is_err() {
             return nvmem;
@@ -148,7 +148,7 @@ exported! {
         dev: *mut kernel::bindings::device,
         name: *const c_char,
     ) -> *mut bindings::nvmem_device {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device that is being bound or bound, and a string or null.
         unsafe { get(dev, || nvmem_device_get(dev, name)) }
     }
 
@@ -157,7 +157,7 @@ exported! {
         dev: *mut kernel::bindings::device,
         nvmem: *mut bindings::nvmem_device,
     ) {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API, it is a device; what it did not get is not found.
         unsafe { put(dev, nvmem) }
     }
 
@@ -166,7 +166,7 @@ exported! {
         dev: *mut kernel::bindings::device,
         id: *const c_char,
     ) -> *mut bindings::nvmem_cell {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API: a device that is being bound or bound, and a string or null.
         unsafe { get(dev, || nvmem_cell_get(dev, id)) }
     }
 
@@ -175,7 +175,7 @@ exported! {
         dev: *mut kernel::bindings::device,
         cell: *mut bindings::nvmem_cell,
     ) {
-        // SAFETY: By the C API.
+        // SAFETY: By the C API, it is a device; what it did not get is not found.
         unsafe { put(dev, cell) }
     }
 }

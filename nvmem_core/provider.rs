@@ -11,22 +11,18 @@
 use crate::{
     bindings,
     device::Device,
+    distinct_mutex::DistinctMutex,
     gpio,
     keepout::{
         self,
         Keepout,
         Piece, //
     },
-    module_ref::ModulePtr, //
 };
 use core::ffi::c_void;
 use kernel::{
-    new_mutex,
     prelude::*,
-    sync::{
-        Mutex,
-        MutexGuard, //
-    },
+    sync::MutexGuard, //
 };
 
 type ReadCallback = unsafe extern "C" fn(*mut c_void, c_uint, *mut c_void, usize) -> c_int;
@@ -47,11 +43,9 @@ pub struct Provider {
     fixup: Option<FixupCallback>,
     context: *mut c_void,
     keepouts: KVec<Keepout>,
-    /// Who is kept loaded by consumers.
-    pub owner: ModulePtr,
-    /// Held while something is written.
+    /// Held while something is written, by which a provider may write to another one.
     #[pin]
-    write_protect: Mutex<Option<gpio::Output>>,
+    write_protect: DistinctMutex<Option<gpio::Output>>,
 }
 
 // SAFETY: The callbacks are called by any thread that accesses the device, with the same context.
@@ -69,7 +63,6 @@ impl Provider {
     pub unsafe fn new(
         config: &bindings::nvmem_config,
         keepouts: KVec<Keepout>,
-        owner: ModulePtr,
         write_protect: Option<gpio::Output>,
     ) -> impl PinInit<Self> + use<> {
         let bindings::nvmem_config {
@@ -87,8 +80,7 @@ impl Provider {
             fixup,
             context,
             keepouts,
-            owner,
-            write_protect <- new_mutex!(write_protect, "nvmem write"),
+            write_protect <- DistinctMutex::new(write_protect, c"nvmem write"),
         })
     }
 

@@ -8,8 +8,8 @@ use crate::{
     bindings,
     cells,
     consumer::{
-        err_int,
         err_ptr,
+        err_unit,
         nvmem, //
     },
     device::{
@@ -48,6 +48,6 @@ exported! {
         info: *const bindings::nvmem_cell_info,
     ) -> c_int {
         // SAFETY: By the C API, the device is held by the caller, and `info` valid.
-        err_int(unsafe { cells::add_info(self::nvmem(nvmem), &*info) }.map(|()| 0))
+        err_unit(unsafe { cells::add_info(self::nvmem(nvmem), &*info) })
     }
 }

@@ -27,6 +27,7 @@
 #include <linux/nvmem-provider.h>
 #include <linux/of.h>
 #include <linux/property.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
@@ -605,6 +606,16 @@ static void name_is_as_given_without_id(struct kunit *test)
 	plug(mem);
 	KUNIT_EXPECT_STREQ(test, nvmem_dev_name(mem->nvmem), MEMORY_NAME);
 	KUNIT_EXPECT_EQ(test, nvmem_dev_size(mem->nvmem), MEMORY_SIZE);
+}
+
+static void size_of_up_to_4_gib_is_kept(struct kunit *test)
+{
+	struct memory *mem = test->priv;
+
+	/* What mtd_nvmem_add() makes of 2 GiB. */
+	mem->config.size = INT_MIN;
+	plug(mem);
+	KUNIT_EXPECT_EQ(test, nvmem_dev_size(mem->nvmem), SZ_2G);
 }
 
 static void name_ends_with_id(struct kunit *test)
@@ -2493,6 +2504,7 @@ static void no_tree(struct kunit *test)
 static struct kunit_case nvmem_core_cases[] = {
 	KUNIT_CASE(register_wants_a_device_and_a_callback),
 	KUNIT_CASE(name_is_as_given_without_id),
+	KUNIT_CASE(size_of_up_to_4_gib_is_kept),
 	KUNIT_CASE(name_ends_with_id),
 	KUNIT_CASE(automatic_ids_differ),
 	KUNIT_CASE(no_name_makes_a_numbered_one),

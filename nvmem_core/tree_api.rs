@@ -8,8 +8,8 @@
 use crate::{
     bindings,
     consumer::{
-        err_int,
         err_ptr,
+        err_unit,
         nvmem,
         string, //
     },
@@ -55,8 +55,7 @@ exported! {
     ) -> c_int {
         // SAFETY: By the C API, the device and the node are held by the caller.
         let (device, node) = unsafe { (self::nvmem(nvmem), of::Node::from_raw(node)) };
-        let added = node.ok_or(EINVAL).and_then(|node| dt::add_cells(device, node));
-        err_int(added.map(|()| 0))
+        err_unit(node.map_or(Ok(()), |node| dt::add_cells(device, node)))
     }
 
     /// The container of a device's layout, with a reference, or null.
@@ -73,7 +72,7 @@ exported! {
     /// Has a layout add its cells.
     unsafe fn nvmem_layout_register(layout: *mut bindings::nvmem_layout) -> c_int {
         // SAFETY: By the C API, it is a layout device, and this its driver.
-        err_int(unsafe { layout::register(layout) }.map(|()| 0))
+        err_unit(unsafe { layout::register(layout) })
     }
 
     /// Removes the cells of a layout.
@@ -88,7 +87,7 @@ exported! {
         owner: *mut kernel::bindings::module,
     ) -> c_int {
         // SAFETY: By the C API, it stays valid until it is unregistered.
-        err_int(unsafe { layout::register_driver(driver, owner) }.map(|()| 0))
+        err_unit(unsafe { layout::register_driver(driver, owner) })
     }
 
     /// Unregisters a layout driver.

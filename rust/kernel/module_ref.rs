@@ -28,8 +28,11 @@ impl ModulePtr {
     ///
     /// The module's memory is not freed during the call.
     pub unsafe fn try_get(self) -> Option<ModuleRef> {
+        #[cfg(CONFIG_MODULE_UNLOAD)]
         // SAFETY: By the function's requirements; null is allowed.
         let taken = unsafe { bindings::try_module_get(self.0) };
+        #[cfg(not(CONFIG_MODULE_UNLOAD))]
+        let taken = true;
         // INVARIANT: The reference was just taken.
         taken.then(|| ModuleRef(self))
     }
@@ -61,8 +64,10 @@ impl ModuleRef {
 
 impl Drop for ModuleRef {
     fn drop(&mut self) {
-        let ModulePtr(module) = self.0;
+        #[cfg(CONFIG_MODULE_UNLOAD)]
         // SAFETY: By the type invariants; null is allowed.
-        unsafe { bindings::module_put(module) };
+        unsafe {
+            bindings::module_put(self.0 .0)
+        };
     }
 }

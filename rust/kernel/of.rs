@@ -123,8 +123,8 @@ mod tree {
 
         /// The 32-bit number at `index` of a property.
         pub fn u32_at(&self, name: &CStr, index: usize) -> Option<u32> {
-            let (words, _) = self.property(name)?.as_chunks();
-            words.get(index).map(|&word| u32::from_be_bytes(word))
+            let rest = self.property(name)?.get(index.checked_mul(4)?..)?;
+            rest.first_chunk().copied().map(u32::from_be_bytes)
         }
 
         /// The parent, unless this is the root.

@@ -117,13 +117,43 @@ impl<T> AsRef<Device> for OwnedDevice<T> {
     }
 }
 
+/// A device that is not in sysfs yet.
+///
+/// # Invariants
+///
+/// The device was not added. It points to its parent as long as that is kept here.
+pub struct Unregistered<T> {
+    device: ARef<OwnedDevice<T>>,
+    parent: Option<ARef<Device>>,
+}
+
+impl<T> Deref for Unregistered<T> {
+    type Target = ARef<OwnedDevice<T>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.device
+    }
+}
+
+impl<T> Drop for Unregistered<T> {
+    fn drop(&mut self) {
+        if self.parent.is_some() {
+            // SAFETY: By the type invariants, the driver core does not know the device.
+            unsafe { (*self.device.as_raw()).parent = ptr::null_mut() };
+        }
+    }
+}
+
 impl<T: Send + Sync + 'static> OwnedDevice<T> {
     /// Makes a device, which nobody sees yet.
-    pub fn new<E>(setup: Setup<'_>, data: impl PinInit<T, E>) -> Result<ARef<Self>>
+    pub fn create<E>(setup: Setup<'_>, data: impl PinInit<T, E>) -> Result<Unregistered<T>>
     where
         Error: From<E>,
     {
-        const { assert!(offset_of!(Self, dev) == 0) };
+        const {
+            assert!(offset_of!(Self, dev) == 0);
+            assert!(offset_of!(Self, data) == size_of::<bindings::device>());
+        };
         let node = setup.node;
         let node_ptr = node.as_ref().map_or(ptr::null_mut(), |node| node.as_raw());
 
@@ -139,9 +169,9 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
         let this = KBox::into_raw(unsafe { Pin::into_inner_unchecked(this?) });
         let dev: *mut bindings::device = this.cast();
 
-        // SAFETY: `dev` is zeroed, and nobody else knows it yet. The parent is kept by the caller now
-        // and by `device_add()` later, all else is static.
-        let this = unsafe {
+        // SAFETY: `dev` is zeroed, and nobody else knows it yet. The parent is kept by the `Unregistered`
+        // now and by `device_add()` later, all else is static.
+        let this: ARef<Self> = unsafe {
             (*dev).release = Some(Self::release);
             (*dev).parent = ptr::from_ref(setup.parent).cast_mut().cast();
             (*dev).bus = setup.bus.as_raw();
@@ -149,6 +179,11 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
             bindings::device_initialize(dev);
             // INVARIANT: `dev` is initialised, and the first reference is handed over.
             ARef::from_raw(NonNull::new_unchecked(this))
+        };
+        // INVARIANT: It has its parent, as of now, and is not added here.
+        let this = Unregistered {
+            device: this,
+            parent: Some(setup.parent.into()),
         };
 
         match setup.name {
@@ -200,11 +235,13 @@ pub struct Registration<T>(ARef<OwnedDevice<T>>);
 
 impl<T> Registration<T> {
     /// Adds the device, and has a driver of its bus bind to it if there is one.
-    pub fn new(device: ARef<OwnedDevice<T>>) -> Result<Self> {
-        // SAFETY: By its type it is a device; this is the only caller, and takes it over.
+    pub fn new(mut device: Unregistered<T>) -> Result<Self> {
+        // SAFETY: It is initialised and was not added, by the invariants of `Unregistered`.
         to_result(unsafe { bindings::device_add(device.as_raw()) })?;
+        // Now the driver core keeps it.
+        device.parent = None;
         // INVARIANT: It was just added.
-        Ok(Self(device))
+        Ok(Self(device.device.clone()))
     }
 }
 

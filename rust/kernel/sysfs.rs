@@ -8,6 +8,7 @@
 //! `ENODEV`. What a [`BinFile`] refers to is therefore not used once it is dropped.
 
 use core::{
+    marker::PhantomPinned,
     ptr,
     slice, //
 };
@@ -83,6 +84,8 @@ pub struct BinFile<T: Contents> {
     dev: ARef<Device>,
     folder: Option<&'static CStr>,
     _name: CString,
+    #[pin]
+    _pin: PhantomPinned,
 }
 
 // SAFETY: Any thread may remove a file and drop its contents.
@@ -148,7 +151,7 @@ impl<T: Contents> BinFile<T> {
             return Err(error);
         }
 
-        // SAFETY: With these, all fields are written. INVARIANT: The file was just made.
+        // SAFETY: With these, all fields that are not empty are written. INVARIANT: The file was just made.
         unsafe {
             (&raw mut (*this).dev).write(dev);
             (&raw mut (*this).folder).write(folder);
