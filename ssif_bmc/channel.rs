@@ -15,8 +15,8 @@ use crate::{
         IPMI_SSIF_PAYLOAD_MAX, //
     },
     events::{
-        self,
-        Point, //
+        Point,
+        Reporter, //
     },
     machine::{
         Change,
@@ -94,8 +94,8 @@ pub(crate) struct Channel {
     #[pin]
     pub(crate) state: Monitor<State>,
     response_timeout: Jiffies,
-    /// The i2c client, for the log and for trace events.
-    dev: ARef<Device>,
+    #[pin]
+    reporter: Reporter,
 }
 
 impl Channel {
@@ -117,14 +117,14 @@ impl Channel {
                 static_lock_class!(),
             ),
             response_timeout,
-            dev,
+            reporter <- Reporter::new(dev),
         })
     }
 
     /// Ends the conversation: everyone who has a part in it gets `ENODEV` from now on.
     pub(crate) fn revoke(&self) {
         if self.state.revoke().is_some() {
-            events::exchange(&self.dev, Point::Unbound, 0);
+            self.reporter.exchange(Point::Unbound, 0);
         }
     }
 
@@ -169,10 +169,10 @@ impl Channel {
 
         if let Some((point, len)) = point {
             this.state.notify_all();
-            events::exchange(&this.dev, point, len);
+            this.reporter.exchange(point, len);
         }
         if let Some(why) = abort {
-            events::abort(&this.dev, why);
+            this.reporter.abort(why);
         }
         answer.map_err(|refusal| match refusal {
             Refusal::Busy => EBUSY,
@@ -203,7 +203,7 @@ impl Channel {
             .copy_to_iter(&header)
             .saturating_add(iov.copy_to_iter(payload));
         if copied == HEADER.saturating_add(payload.len()) {
-            events::exchange(&self.dev, Point::Read, payload.len());
+            self.reporter.exchange(Point::Read, payload.len());
             return Ok(copied);
         }
 
@@ -244,7 +244,7 @@ impl Channel {
         }
         drop(state);
 
-        events::exchange(&self.dev, Point::Response, len);
+        self.reporter.exchange(Point::Response, len);
         Ok(count)
     }
 }
@@ -263,7 +263,7 @@ impl timer::Handler for ResponseTimeout {
         let late = timer::jiffies().wrapping_sub(state.deadline);
         if late <= Jiffies::MAX / 2 && state.machine.expire() {
             drop(state);
-            events::timeout(&self.0.dev);
+            self.0.reporter.timeout();
         }
     }
 }

@@ -19,9 +19,12 @@ void ssif_bmc_trace_abort(const struct device *dev, unsigned int why)
 	trace_ssif_bmc_abort(dev, why);
 }
 
-bool ssif_bmc_may_log(void)
+void ssif_bmc_limit_init(struct ratelimit_state *limit)
 {
-	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+	ratelimit_default_init(limit);
+}
 
-	return __ratelimit(&limit);
+bool ssif_bmc_may_log(struct ratelimit_state *limit)
+{
+	return __ratelimit(limit);
 }

@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 struct device;
+struct ratelimit_state;
 
 /* The exchange between host and daemon comes to this point. */
 enum ssif_bmc_point {
@@ -34,7 +35,10 @@ enum ssif_bmc_abort {
 void ssif_bmc_trace_exchange(const struct device *dev, unsigned int point, unsigned int len);
 void ssif_bmc_trace_abort(const struct device *dev, unsigned int why);
 
-/* Whether a message may go to the log now: ten in five seconds. */
-bool ssif_bmc_may_log(void);
+/* Ten messages in five seconds. */
+void ssif_bmc_limit_init(struct ratelimit_state *limit);
+
+/* Whether a message may go to the log now. */
+bool ssif_bmc_may_log(struct ratelimit_state *limit);
 
 #endif /* _SSIF_BMC_EVENTS_H */

@@ -9,8 +9,11 @@ use crate::{
     machine::Abort, //
 };
 use kernel::{
+    bindings::ratelimit_state,
     device::Device,
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef,
+    types::Opaque, //
 };
 
 /// A point that an exchange comes to.
@@ -39,55 +42,73 @@ impl Abort {
     }
 }
 
-/// Traces that the exchange came to `point`, which is about `len` bytes, or 0.
-pub(crate) fn exchange(dev: &Device, point: Point, len: usize) {
-    // CAST: the enum has the values of the C one; no message has more than 254 bytes.
-    c::trace_exchange(dev, point as u32, len as u32);
+/// Tells of one target.
+///
+/// # Invariants
+///
+/// `limit` is initialised.
+#[pin_data]
+pub(crate) struct Reporter {
+    /// The i2c client.
+    dev: ARef<Device>,
+    /// For the log: a host that floods it silences no other target.
+    #[pin]
+    limit: Opaque<ratelimit_state>,
 }
 
-/// Traces, and logs if the rate allows, that bytes of the host were dropped.
-#[cold]
-pub(crate) fn abort(dev: &Device, why: Abort) {
-    c::trace_abort(dev, why.code());
-    if c::may_log() {
-        dev_warn!(dev, "dropped what the host wrote: {why:?}\n");
-    }
-}
+// SAFETY: A rate limit has a lock of its own.
+unsafe impl Send for Reporter {}
 
-/// Traces, and logs if the rate allows, that a request was not answered in time.
-#[cold]
-pub(crate) fn timeout(dev: &Device) {
-    exchange(dev, Point::Timeout, 0);
-    if c::may_log() {
-        dev_warn!(dev, "no response in time\n");
-    }
-}
+// SAFETY: As for `Send`.
+unsafe impl Sync for Reporter {}
 
-/// The functions of `events.c`, which ask for nothing but what their types say here.
-mod c {
-    use super::*;
-
-    /// The device as C has it, for the time of the borrow.
-    fn raw(dev: &Device) -> *const kernel::bindings::device {
-        // CAST: `Device` is a transparent wrapper.
-        core::ptr::from_ref(dev).cast()
+impl Reporter {
+    pub(crate) fn new(dev: ARef<Device>) -> impl PinInit<Self> {
+        // INVARIANT: The function initialises it.
+        pin_init!(Self {
+            dev,
+            // SAFETY: `slot` is valid for writes, and pinned.
+            limit <- Opaque::ffi_init(|slot| unsafe { bindings::ssif_bmc_limit_init(slot) }),
+        })
     }
 
-    pub(super) fn trace_exchange(dev: &Device, point: u32, len: u32) {
+    /// Traces that the exchange came to `point`, which is about `len` bytes, or 0.
+    pub(crate) fn exchange(&self, point: Point, len: usize) {
+        // CAST: the enum has the values of the C one; no message has more than 254 bytes.
         // SAFETY: The function reads the name of the device, which has one as long as there are
         // references to it, and copies that. It may be called from any context. A point that is
         // none of the enum's is printed as a number.
-        unsafe { bindings::ssif_bmc_trace_exchange(raw(dev), point, len) };
+        unsafe { bindings::ssif_bmc_trace_exchange(self.raw(), point as u32, len as u32) };
     }
 
-    pub(super) fn trace_abort(dev: &Device, why: u32) {
-        // SAFETY: As for `trace_exchange`.
-        unsafe { bindings::ssif_bmc_trace_abort(raw(dev), why) };
+    /// Traces, and logs if the rate allows, that bytes of the host were dropped.
+    #[cold]
+    pub(crate) fn abort(&self, why: Abort) {
+        // SAFETY: As for `exchange`.
+        unsafe { bindings::ssif_bmc_trace_abort(self.raw(), why.code()) };
+        if self.may_log() {
+            dev_warn!(self.dev, "dropped what the host wrote: {why:?}\n");
+        }
     }
 
-    pub(super) fn may_log() -> bool {
-        // SAFETY: The function takes no arguments, and its rate limit has a lock of its own, which
-        // it only tries, so that it may be called from any context.
-        unsafe { bindings::ssif_bmc_may_log() }
+    /// Traces, and logs if the rate allows, that a request was not answered in time.
+    #[cold]
+    pub(crate) fn timeout(&self) {
+        self.exchange(Point::Timeout, 0);
+        if self.may_log() {
+            dev_warn!(self.dev, "no response in time\n");
+        }
+    }
+
+    /// The device as C has it, for the time of the borrow.
+    fn raw(&self) -> *const kernel::bindings::device {
+        // CAST: `Device` is a transparent wrapper.
+        core::ptr::from_ref::<Device>(&self.dev).cast()
+    }
+
+    fn may_log(&self) -> bool {
+        // SAFETY: By the type invariants. It only tries its lock, so that it may be called from any
+        // context.
+        unsafe { bindings::ssif_bmc_may_log(self.limit.get()) }
     }
 }

@@ -225,8 +225,8 @@ where
         event: bindings::i2c_slave_event,
         val: *mut u8,
     ) -> c_int {
-        // `abandon` waits for it.
-        let _reading = rcu::read_lock();
+        // `abandon` waits for it. Where nothing is preempted this is nothing, as in C, but for the calls.
+        let _reading = cfg!(CONFIG_PREEMPT_COUNT).then(rcu::read_lock);
         // SAFETY: The client is registered as a target, so that it is valid.
         let data = unsafe { ptr::read_volatile(&raw const (*raw).dev.driver_data) };
         if data.is_null() {
@@ -284,9 +284,9 @@ where
         // that had found it are done.
         drop(unsafe { Pin::<KBox<T::Data<'_>>>::from_foreign(data.cast()) });
 
-        // SAFETY: It runs this.
-        if let Some(module) = unsafe { ModulePtr::new(this_module::<T::OwnerModule>().as_ptr()).try_get() }
-        {
+        let module = ModulePtr::new(this_module::<T::OwnerModule>().as_ptr());
+        // SAFETY: It is not freed while it runs this.
+        if let Some(module) = unsafe { module.try_get() } {
             module.into_ptr();
             return;
         }
