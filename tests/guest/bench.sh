@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The C driver and ours, loaded in turn on one loopback adapter: $RUNS times each, one run a line.
-# Then ours alone, at rest and while it is unbound and bound without pause.
+# Then ours alone, at rest and while it is unbound and bound a hundred times a second.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "${HOST_TEST%/*}/lib.sh"

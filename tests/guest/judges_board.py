@@ -4,12 +4,14 @@
 An EEPROM's bytes are with its target, i2c-slave-eeprom; its nvmem device comes and goes with at24.
 """
 
+import errno
 import glob
 import os
 import pathlib
 import subprocess
 import sys
-import time
+
+from background import wait_for
 
 KERNEL = pathlib.Path(os.environ["KERNEL"])
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "judges"))
@@ -54,19 +56,20 @@ def read_file(path):
     return pathlib.Path(path).read_bytes()
 
 
-def wait_for(what, condition, seconds=15):
-    """Wait until the condition holds; what is told if it does not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
+def the_only(found, what):
+    """What was found, which must be one, or is not there yet."""
+    if not found:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), what)
+    assert len(found) == 1, f"{what}: {found}"
+    return found[0]
 
 
 class Modules:
     """The kernel's modules, and ours, by name; those that a module needs are loaded with it."""
 
     def __init__(self):
-        self.paths = {"i2c_loopback": f"{os.environ['MODULES']}/tests/loopback/i2c_loopback.ko"}
+        self.paths = {"i2c_loopback": f"{os.environ['MODULES']}/tests/loopback/i2c_loopback.ko",
+                      "nvmem_tester": f"{os.environ['NVMEM']}/tests/nvmem_tester.ko"}
         for line in (KERNEL / "modules.order").read_text().splitlines():
             name = pathlib.Path(line).stem
             self.paths[name.replace("-", "_")] = str(KERNEL / line.removesuffix(".o")) + ".ko"
@@ -133,20 +136,14 @@ class Eeprom:
 
     def folder(self):
         """The folder of its nvmem device, of which there is one."""
-        found = self.found()
-        if len(found) != 1:
-            raise LookupError(f"devices of {self.label}: {found}")
-        return found[0]
+        return the_only(self.found(), self.label)
 
     def nvmem(self):
         return f"{self.folder()}/nvmem"
 
     def cell(self, name):
         """The path of a cell, by the start of its name."""
-        found = glob.glob(f"{self.folder()}/cells/{name}@*")
-        if len(found) != 1:
-            raise LookupError(f"cells {name} of {self.label}: {found}")
-        return found[0]
+        return the_only(glob.glob(f"{self.folder()}/cells/{name}@*"), f"{self.label}'s {name}")
 
     def cell_names(self):
         folder = f"{self.folder()}/cells"

@@ -49,13 +49,14 @@ finish() {
 	exit
 }
 
-# expect WANTED COMMAND...: passes when COMMAND prints WANTED.
+# expect WANTED COMMAND...: passes when COMMAND succeeds and prints WANTED.
 expect() {
 	wanted=$1
 	shift
 	got=$("$@" 2>&1)
-	[ "$got" = "$wanted" ] && return
-	printf 'wanted: %s\ngot:    %s\n' "$wanted" "$got"
+	set -- $?
+	[ "$1" -eq 0 ] && [ "$got" = "$wanted" ] && return
+	printf 'wanted: %s\ngot:    %s (status %s)\n' "$wanted" "$got" "$1"
 	return 1
 }
 
@@ -83,6 +84,13 @@ wait_for() {
 		[ "$tries" -gt 0 ] || return 1
 		sleep 0.1
 	done
+}
+
+# no_leaks: a check for the end, when all that was loaded is gone.
+no_leaks() {
+	[ -e /sys/kernel/debug/kmemleak ] || { echo "no CONFIG_DEBUG_KMEMLEAK"; return 4; }
+	expect "" env PYTHONPATH="$guest" python3 -c \
+		'import kernel_log; print(*kernel_log.leaks(), sep="\n", end="")'
 }
 
 # hex FIRST COUNT: COUNT bytes that differ from their neighbours, as 0x.. words.

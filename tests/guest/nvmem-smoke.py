@@ -11,9 +11,8 @@ import unittest
 
 import ktap
 import nvmem
-from nvmem import SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
-
-EPROBE_DEFER = 517
+from background import Background
+from nvmem import EPROBE_DEFER, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
 
 
 def mode(path):
@@ -75,6 +74,14 @@ class Registration(nvmem.Case):
             self.assertEqual(nvmem.read_file(f"{SYSFS}/p0/type"), b"FRAM\n")
             self.assertEqual(nvmem.read_file("/sys/devices/platform/base/fram", 4), pattern(4))
             self.assertEqual(provider.nvmem_size(), 64)
+
+    def test_provider_that_writes_to_another_one(self):
+        lower = Provider("p0")
+        lower.bind()
+        upper = Provider("p1", through=lower)
+        upper.bind()
+        self.assertEqual(upper.write(4, b"abcd"), 4)
+        self.assertEqual((upper.peek(4, 4), lower.peek(4, 4)), (b"abcd", b"abcd"))
 
     def test_holding_what_the_module_owns_keeps_it(self):
         provider = Provider("p0", owner="tester")
@@ -159,13 +166,13 @@ class Devices(nvmem.Case):
     def test_gate_and_delay(self):
         self.provider.set(gate=1)
         held = nvmem.find("p0")
-        readers = [nvmem.Background(held.read, i, 4) for i in range(2)]
+        readers = [Background(held.read, i, 4) for i in range(2)]
         self.provider.wait_for_calls(2)
         self.assertEqual(self.provider.stats()["in_flight"], 2)
         self.provider.set(gate=0)
         self.assertEqual([reader.result() for reader in readers], [pattern(4), pattern(4, 1)])
         self.provider.set(delay=300)
-        reader = nvmem.Background(held.read, 0, 4)
+        reader = Background(held.read, 0, 4)
         self.provider.wait_for_calls(1)
         self.assertEqual(reader.result(), pattern(4))
         self.assertEqual(self.provider.stats(), {

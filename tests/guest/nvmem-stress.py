@@ -18,9 +18,9 @@ import unittest
 import kernel_log
 import ktap
 import nvmem
-from nvmem import SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
+from background import Caller, Traffic, wait_for
+from nvmem import EPROBE_DEFER, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
 
-EPROBE_DEFER = 517
 GONE = {errno.ENODEV, errno.ENOENT, EPROBE_DEFER}
 CYCLES = int(os.environ.get("CYCLES", "1000"))
 # One waits most of the time, for grace periods: several at once make more of them.
@@ -30,32 +30,20 @@ PROVIDERS = ("p0", "p1", "p2", "p3")
 SIZE, CONSTANT = 64, 32
 
 
-class Worker(threading.Thread):
+class Worker(Caller):
     """Goes through a generator again and again. That yields each time that something worked."""
 
-    def __init__(self, generator, stop):
-        super().__init__(name=generator.__name__, daemon=True)
-        self.generator, self.stop = generator, stop
-        self.worked = self.refused = 0
-        self.problem = None
-        self.start()
-
-    def run(self):
-        while not self.stop.is_set() and not self.problem:
-            try:
-                with contextlib.closing(self.generator()) as results:
-                    for count in results:
-                        self.worked += 1 if count is None else count
-                        if self.stop.is_set():
-                            break
-            except OSError as error:
-                self.refused += 1
-                if error.errno not in GONE:
-                    self.problem = repr(error)
-                # Others have something to do.
-                time.sleep(0.002)
-            except Exception as error:
-                self.problem = repr(error)
+    def once(self):
+        try:
+            with contextlib.closing(self.call()) as results:
+                for count in results:
+                    self.worked += 1 if count is None else count
+                    if self.stop.is_set():
+                        break
+        except OSError:
+            # Others have something to do.
+            time.sleep(0.002)
+            raise
 
 
 def any_provider():
@@ -183,7 +171,7 @@ class Calls:
         loaded = nvmem.modprobe("nvmem_provider", "driverless=1")
         expect((loaded.returncode, loaded.stderr), (0, ""))
         time.sleep(0.05)
-        nvmem.wait_until(lambda: nvmem.rmmod("nvmem_provider").returncode == 0, 60)
+        wait_for("nobody holds it", lambda: nvmem.rmmod("nvmem_provider").returncode == 0, 60)
         expect(os.path.exists(f"{SYSFS}/provider"), False)
         yield
 
@@ -250,28 +238,22 @@ class Cycles(threading.Thread):
 
 class Stress(kernel_log.Quiet, nvmem.Case):
     def test_1_providers_leave_and_return(self):
-        calls, stop = Calls(), threading.Event()
         numbers, start = Numbers(CYCLES), time.monotonic()
         cycles = [Cycles(name, numbers) for name in PROVIDERS]
-        workers = [Worker(call, stop) for call in calls.all()]
-
-        while any(thread.is_alive() for thread in cycles) and not any(one.problem for one in cycles + workers):
-            time.sleep(0.1)
-        seconds = time.monotonic() - start
-        numbers.close()
-        for thread in cycles:
-            thread.join(60)
-        stop.set()
-        for worker in workers:
-            worker.join(60)
+        with Traffic(*Calls().all(), allowed=GONE, caller=Worker) as traffic:
+            while any(thread.is_alive() for thread in cycles) and not traffic.problems():
+                time.sleep(0.1)
+            seconds = time.monotonic() - start
+            numbers.close()
+            for thread in cycles:
+                thread.join(60)
+            stuck = [one.name for one in cycles if one.is_alive()]
         done, longest = sum(one.done for one in cycles), max(one.longest for one in cycles)
         print(f"# {done} cycles in {seconds:.0f} s, the longest unbinding {longest * 1000:.0f} ms; worked, refused: "
-              + ", ".join(f"{worker.name} {worker.worked}, {worker.refused}" for worker in workers), flush=True)
+              + ", ".join(f"{one.name} {one.worked}, {one.refused}" for one in traffic.callers), flush=True)
 
-        everyone = cycles + workers
-        self.assertEqual([f"{one.name}: {one.problem}" for one in everyone if one.problem], [])
-        self.assertEqual([one.name for one in everyone if one.is_alive()], [], "stuck")
-        self.assertEqual([worker.name for worker in workers if not worker.worked], [], "never worked")
+        self.assertEqual([f"{one.name}: {one.problem}" for one in cycles if one.problem], [])
+        self.assertEqual(stuck, [])
         self.assertEqual(done, CYCLES)
         for one in cycles:
             stats = one.provider.stats()

@@ -7,13 +7,16 @@ file of its own, so commands of several threads run at the same time.
 
 import collections
 import contextlib
-import errno
 import itertools
 import os
 import subprocess
 import threading
-import time
 import unittest
+
+from background import wait_for
+
+# Of the kernel's errnos that are not for user space, the one that the tester shows.
+EPROBE_DEFER = 517
 
 SYSFS = "/sys/bus/nvmem/devices"
 DRIVER = "/sys/bus/platform/drivers/nvmem_tester"
@@ -165,7 +168,7 @@ class Provider(Device, Accessible):
 
     Fields are those of struct nvmem_config, and: cell, keepout (lists of cell() and "START-END:VALUE"),
     base (a device or "self"), legacy (add_legacy_fixed_of_cells), fixup, ops ("rw", "r", "w", "-"),
-    devm, dev="none", owner="tester". Its bytes are pattern() at first.
+    devm, dev="none", owner="tester", through (a provider that is written to as well). Its bytes are pattern() at first.
     """
 
     def __init__(self, device, node=None, **fields):
@@ -263,27 +266,6 @@ def has_device_tree():
     return os.path.isdir("/proc/device-tree/consumer")
 
 
-class Background(threading.Thread):
-    """Runs a call while the test goes on; result() is its value, or its errno's name."""
-
-    def __init__(self, call, *arguments, **keywords):
-        super().__init__(daemon=True)
-        self.call, self.arguments, self.keywords = call, arguments, keywords
-        self.value = None
-        self.start()
-
-    def run(self):
-        try:
-            self.value = self.call(*self.arguments, **self.keywords)
-        except OSError as error:
-            self.value = errno.errorcode[error.errno] if error.errno != 517 else "EPROBE_DEFER"
-
-    def result(self, seconds=10):
-        self.join(seconds)
-        assert not self.is_alive(), "still running"
-        return self.value
-
-
 def modprobe(name, *parameters):
     """Load one of the test modules."""
     return subprocess.run(["insmod", f"{os.environ['NVMEM']}/tests/{name}.ko", *parameters],
@@ -297,7 +279,7 @@ def rmmod(name):
     removed = subprocess.run(["rmmod", name], capture_output=True, text=True)
     for bus, driver in drivers if not removed.returncode else []:
         # With DEBUG_KOBJECT_RELEASE it outlives its module by seconds.
-        wait_until(lambda: not os.path.exists(f"/sys/bus/{bus}/drivers/{driver}"))
+        wait_for(f"{driver} is gone", lambda: not os.path.exists(f"/sys/bus/{bus}/drivers/{driver}"))
     return removed
 
 
@@ -312,14 +294,6 @@ def read_file(path, count=-1, offset=0):
         return file.read(count)
 
 
-def wait_until(condition, seconds=10):
-    """Wait for what comes by itself."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "in vain"
-        time.sleep(0.05)
-
-
 class Case(unittest.TestCase):
     """Every test begins and ends with nothing open."""
 
@@ -329,7 +303,7 @@ class Case(unittest.TestCase):
 
     @contextlib.contextmanager
     def errno(self, number):
-        """The block fails with this errno; 517 is EPROBE_DEFER."""
+        """The block fails with this errno."""
         with self.assertRaises(OSError) as caught:
             yield
         self.assertEqual(caught.exception.errno, number, str(caught.exception))

@@ -175,12 +175,18 @@ static long run_of_get(struct command *c)
 	return held ? hold(held, NVMEM, of_nvmem_device_get(np, name), NULL) : c->error;
 }
 
+/* Some drivers know their nvmem device by what it is on. */
+static int is_on_something_and_has_name(struct device *dev, const void *name)
+{
+	return dev_name(dev->parent) && device_match_name(dev, name);
+}
+
 static long run_find(struct command *c)
 {
 	char *name = arg_word(c);
 	struct held *held = new_held(c);
 
-	return held ? hold(held, NVMEM, nvmem_device_find(name, device_match_name), NULL) : c->error;
+	return held ? hold(held, NVMEM, nvmem_device_find(name, is_on_something_and_has_name), NULL) : c->error;
 }
 
 static long run_find_node(struct command *c)

@@ -33,6 +33,8 @@ struct tester_device {
 struct memory {
 	struct lent lent;
 	struct post *posts;
+	/* Of a provider that is written to as well, and stays. */
+	struct nvmem_device *through;
 	struct nvmem_keepout keepouts[KEEPOUTS_MAX];
 	size_t size;
 	u8 data[];
@@ -97,6 +99,8 @@ static int tester_write(void *priv, unsigned int offset, void *val, size_t bytes
 	callee = begin(memory, 'w', offset, bytes, &ret);
 	if (!ret)
 		memcpy(memory->data + offset, val, bytes);
+	if (!ret && memory->through)
+		ret = min(nvmem_device_write(memory->through, offset, bytes, val), 0);
 	if (callee)
 		callee_leave(callee);
 
@@ -125,8 +129,14 @@ static void take_memory_back_action(void *data)
 	take_memory_back(data);
 }
 
+static bool has_id(struct handle *handle, void *data)
+{
+	return handle->kind == DEVICE && handle->id == *(u32 *)data;
+}
+
 static int lend_memory(struct tester_device *d, struct setup *s)
 {
+	struct handle *through;
 	struct memory *memory;
 	int i, ret = 0;
 
@@ -135,6 +145,11 @@ static int lend_memory(struct tester_device *d, struct setup *s)
 		return -ENOMEM;
 	lend(&memory->lent, &d->callee);
 	memory->size = d->size;
+	through = handle_find(has_id, &s->through);
+	if (through) {
+		memory->through = to_provided(through);
+		handle_put(through);
+	}
 	memcpy(memory->data, d->image, d->size);
 	memcpy(memory->keepouts, s->keepouts, sizeof(memory->keepouts));
 	s->config.reg_read = s->reads ? tester_read : NULL;
@@ -158,11 +173,6 @@ static int lend_memory(struct tester_device *d, struct setup *s)
 	}
 
 	return ret;
-}
-
-static bool has_id(struct handle *handle, void *data)
-{
-	return handle->kind == DEVICE && handle->id == *(u32 *)data;
 }
 
 static int provide(struct tester_device *d, bool driver)
@@ -528,7 +538,7 @@ const struct verb device_verbs[] = {
 	{ "device", "NAME NODE|-: a platform device", run_device },
 	{ "provider", "NAME NODE|- name=S id=N size=N stride=N word_size=N type=N read_only=B root_only=B "
 	  "ignore_wp=B compat=B base=DEVICE|self legacy=B fixup=B layout=N devm=B dev=none owner=tester "
-	  "of_node=PATH ops=rw|r|w|- keepout=START-END:VALUE... cell=NAME,offset:N,bytes:N,raw_len:N,"
+	  "of_node=PATH ops=rw|r|w|- through=DEVICE keepout=START-END:VALUE... cell=NAME,offset:N,bytes:N,raw_len:N,"
 	  "bit_offset:N,nbits:N,np:PATH,post:reverse|xor/N|index|id|fail/ERRNO|none...", run_provider },
 	{ "bind", "DEVICE: to the driver, whose probe registers a provider; says the nvmem device's name",
 	  run_bind },

@@ -55,6 +55,8 @@ static int parse_text(struct setup *s, const char *key, char *value)
 			s->base_self = true;
 		else
 			return kstrtou32(value, 0, &s->base);
+	} else if (!strcmp(key, "through")) {
+		return kstrtou32(value, 0, &s->through);
 	} else if (!strcmp(key, "owner")) {
 		if (strcmp(value, "tester"))
 			return -EINVAL;

@@ -157,6 +157,7 @@ struct setup {
 	struct nvmem_keepout keepouts[KEEPOUTS_MAX];
 	u32 base; /* handle of base_dev */
 	bool base_self;
+	u32 through; /* handle of a provider that is written to as well */
 	size_t size;
 	char text[];
 };
