@@ -8,29 +8,32 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The modules' own build folder, if not beside the sources.
 MO ?=
 
-# Kbuild in KDIR, with the arguments that this kernel needs.
+# Kbuild in KDIR for a folder here, with the arguments that this kernel needs.
 kbuild = set -e; args="$$(scripts/check-kernel '$(KDIR)')"; \
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)' $(if $(MO),MO='$(abspath $(MO))') $$args
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)$(1)' $(if $(MO),MO='$(abspath $(MO))$(1)') $$args
 
-sources = $(shell git ls-files --cached --others --exclude-standard '*.rs')
+sources = $(or $(shell git ls-files --cached --others --exclude-standard '*.rs'),$(error \
+	no Rust sources: is git installed, and may it read this checkout? `git status` tells))
 
 modules:         ## build the modules that fit KDIR (the default target)
-	@$(kbuild) modules
+	@$(call kbuild) modules
 
 modules_install: ## install them into /lib/modules, below INSTALL_MOD_PATH
-	@$(kbuild) modules_install
+	@$(call kbuild) modules_install
 
 clean:           ## remove what a build made
-	@$(kbuild) clean
+	@$(call kbuild) clean
+	@$(call kbuild,/tests/loopback) clean
 
 clippy:          ## the kernel's lints; a warning is an error
-	@$(kbuild) CLIPPY=1 W=e modules
+	@$(call kbuild) CLIPPY=1 W=e modules
+	@$(call kbuild,/tests/loopback) CLIPPY=1 W=e modules
 
 rustdoc:         ## documentation of the modules, with private items, in doc/
-	@$(kbuild) BMC_RUSTDOC=y modules
+	@$(call kbuild) BMC_RUSTDOC=y modules
 
 rust-analyzer:   ## rust-project.json for editors
-	@$(kbuild) rust-analyzer
+	@$(call kbuild) rust-analyzer
 
 fmt:             ## format all Rust sources
 	@. scripts/lib.sh; "$$RUSTFMT" $(sources)

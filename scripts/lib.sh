@@ -61,13 +61,18 @@ get_root() {
 	[ "$(id -u)" -ne 0 ] || return 0
 	have sudo || die "this needs root and there is no sudo; run as root: $*"
 	say "as root: $*"
-	sudo -v || die "sudo did not let us; run as root: $*"
+	sudo true || die "sudo did not let us; run as root: $*"
 }
 
 # as_root CMD...: runs CMD as root, through sudo if need be.
 as_root() {
 	get_root "$@"
-	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		# It keeps little of the environment.
+		sudo env ${http_proxy:+"http_proxy=$http_proxy"} ${https_proxy:+"https_proxy=$https_proxy"} "$@"
+	fi
 }
 
 # free_mib DIR: the free space where DIR is or will be.
@@ -98,6 +103,17 @@ lock() {
 		say "waiting for another run that has locked $cache/lock/$1"
 		flock 9
 	}
+}
+
+# uml_tmpdir: has User-Mode Linux keep its memory in the cache folder if /dev/shm cannot: it wants to
+# execute from there, which containers forbid, and has to fit in.
+uml_tmpdir() {
+	[ -z "${TMPDIR-}" ] || return 0
+	! awk '$2 == "/dev/shm"' /proc/mounts | tail -n 1 | grep -q noexec &&
+		[ "$(free_mib /dev/shm)" -ge 2048 ] && return
+	TMPDIR=$cache/tmp
+	mkdir -p "$TMPDIR"
+	export TMPDIR
 }
 
 # cause LOG: one line on why a step failed, if it is a known reason; else fails.
