@@ -21,6 +21,10 @@
     unreachable_pub,
     reason = "files in rust/ are written for the kernel crate"
 )]
+#![cfg_attr(
+    not(CONFIG_DEBUG_FS),
+    expect(dead_code, reason = "what only the file in debugfs shows")
+)]
 
 use kernel::{
     device,

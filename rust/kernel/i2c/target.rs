@@ -81,6 +81,10 @@ pub trait Driver: i2c::Driver {
     fn event(this: Pin<&Self::Data<'_>>, event: Event<'_>) -> Result;
 }
 
+/// What the i2c core calls for each event.
+type Callback =
+    unsafe extern "C" fn(*mut bindings::i2c_client, bindings::i2c_slave_event, *mut u8) -> c_int;
+
 /// An adapter for the registration of target drivers, as [`i2c::Adapter`] is for others.
 pub struct Adapter<T: Driver>(T);
 
@@ -147,8 +151,10 @@ where
         let client = unsafe { &*raw.cast::<I2cClient<CoreInternal<'_>>>() };
 
         from_result(|| {
+            // What other drivers leave there, some controllers have let go of.
+            //
             // SAFETY: The client is valid.
-            if unsafe { (*raw).slave_cb }.is_some() {
+            if unsafe { (*raw).slave_cb }.is_some_and(Self::is_deaf) {
                 dev_err!(client.as_ref(), "a controller has not let go of it\n");
                 return Err(EBUSY);
             }
@@ -158,8 +164,8 @@ where
 
             // Should this fail, the driver core drops the data that was just set.
             //
-            // SAFETY: The client is valid and, as was just seen, not registered as a target. The events
-            // that come from now on find the driver's data.
+            // SAFETY: The client is valid and, as was just seen, not registered as a target by us. The
+            // events that come from now on find the driver's data.
             unsafe {
                 (*raw).flags |= bindings::I2C_CLIENT_SLAVE as u16;
                 to_result(bindings::i2c_slave_register(
@@ -300,12 +306,19 @@ where
         unsafe { bindings::put_device(&raw mut (*raw).dev) };
     }
 
-    extern "C" fn deaf_callback(
+    /// # Safety
+    ///
+    /// It may always be called; its type is that of callbacks.
+    unsafe extern "C" fn deaf_callback(
         _client: *mut bindings::i2c_client,
         _event: bindings::i2c_slave_event,
         _val: *mut u8,
     ) -> c_int {
         ENODEV.to_errno()
+    }
+
+    fn is_deaf(callback: Callback) -> bool {
+        ptr::fn_addr_eq(callback, Self::deaf_callback as Callback)
     }
 
     fn id_info<'a>(client: &'a I2cClient<CoreInternal<'_>>) -> Option<&'a T::IdInfo> {
