@@ -403,10 +403,15 @@ impl Handle {
     /// The cell that `find` finds. If there is none: `ENOENT`, or `EPROBE_DEFER` if the device is only just
     /// being registered, or no longer is.
     pub fn entry(&self, find: impl FnOnce(&Cells) -> Option<Arc<Entry>>) -> Result<Arc<Entry>> {
+        // Before the look: what comes meanwhile is not to be taken for absent.
+        let registered = self.device.registration.lock().is_some();
         let found = find(&self.device.cells.lock());
-        found.ok_or_else(|| match *self.device.registration.lock() {
-            Some(_) => ENOENT,
-            None => EPROBE_DEFER,
+        found.ok_or_else(|| {
+            if registered && self.device.access().is_ok() {
+                ENOENT
+            } else {
+                EPROBE_DEFER
+            }
         })
     }
 

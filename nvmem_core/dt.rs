@@ -104,12 +104,12 @@ pub fn cell_of(node: &Node, id: Option<&CStr>) -> Result<KBox<Cell>> {
     let handle = device::find_by_node(&provider)?;
 
     // A layout that is not there yet may bring the cell.
-    let has_layout = handle.device().layout.lock().is_some();
-    if has_layout {
+    let has_layout = || handle.device().layout.lock().is_some();
+    if has_layout() {
         layout::module_of(handle.device())?;
     }
     match handle.entry(|cells| cells.at_node(&cell.node)) {
-        Err(ENOENT) if has_layout => Err(EPROBE_DEFER),
+        Err(ENOENT) if has_layout() => Err(EPROBE_DEFER),
         entry => handle.into_cell(entry?, id, part),
     }
 }
