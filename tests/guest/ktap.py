@@ -31,6 +31,9 @@ class KtapResult(unittest.TestResult):
         self.word = "not ok"
         for line in "".join(traceback.format_exception(*err)).splitlines():
             self.line(f"# {line}")
+        if not isinstance(test, unittest.TestCase):
+            # What is for all tests of a class, which has no line of its own.
+            self.line(f"not ok {self.testsRun + 1} {test.id()}")
 
     addError = addFailure
 

@@ -10,7 +10,7 @@ import unittest
 
 import device
 import ktap
-from background import Sleeper
+from background import Sleeper, wait_for
 
 
 class Case(device.Case):
@@ -36,7 +36,8 @@ class WithoutPower(Case):
         self.host.send(b"\x18\x01")
         self.setting("sticky", "true")
         remover = Sleeper(device.rmmod)
-        self.no_traces()
+        wait_for("the node is gone", lambda: not os.path.exists(device.NODE))
+        wait_for("the status is gone", lambda: not os.path.exists("/sys/kernel/debug/ssif_bmc-0-1010"))
         for _ in range(3):
             with self.errno(errno.EIO):
                 self.host.send(b"\x18\x01")
