@@ -47,6 +47,6 @@ def judges_variables(suite, kernel, modules):
         return [f"FOREIGN={folder}/nvmem_core.ko", f"LOG={setting('cache')}/log/modules-{modules.name}.log"]
     tree = modules / "judges.dtb"
     output(kernel / "scripts/dtc/dtc", "-q", "-o", tree, ROOT / "tests/guest/judges.dts")
-    tests = output(SCRIPTS / "nvmem-c-core", kernel)
+    tests, *_ = nvmem_variables(kernel)
     # Without links between devices, consumers keep what they hold when its provider leaves.
-    return [f"dtb={tree}", f"NVMEM={tests}"] + ["fw_devlink=off"] * (suite == "judges-unlinked")
+    return [f"dtb={tree}", tests] + ["fw_devlink=off"] * (suite == "judges-unlinked")

@@ -18,10 +18,9 @@ import kernel_log
 import ktap
 import nvmem
 from background import Background, Traffic, wait_for
-from nvmem import EPROBE_DEFER, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
+from nvmem import EPROBE_DEFER, GONE, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
 
 ABSENT = -EPROBE_DEFER
-GONE = {errno.ENODEV, errno.ENOENT, EPROBE_DEFER}
 LAYOUTS = "/sys/bus/nvmem-layout"
 
 needs_device_tree = unittest.skipUnless(nvmem.has_device_tree(), "no device tree: dtb=nvmem.dtb")

@@ -7,7 +7,6 @@ that say that something is gone are fine; wrong bytes, other errors, and calls t
 
 import collections
 import contextlib
-import errno
 import itertools
 import os
 import random
@@ -19,9 +18,8 @@ import kernel_log
 import ktap
 import nvmem
 from background import Caller, Traffic, wait_for
-from nvmem import EPROBE_DEFER, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
+from nvmem import GONE, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
 
-GONE = {errno.ENODEV, errno.ENOENT, EPROBE_DEFER}
 CYCLES = int(os.environ.get("CYCLES", "1000"))
 # One waits most of the time, for grace periods: several at once make more of them.
 PROVIDERS = ("p0", "p1", "p2", "p3")

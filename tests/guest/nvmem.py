@@ -7,6 +7,7 @@ file of its own, so commands of several threads run at the same time.
 
 import collections
 import contextlib
+import errno
 import itertools
 import os
 import subprocess
@@ -17,6 +18,9 @@ from background import wait_for
 
 # Of the kernel's errnos that are not for user space, the one that the tester shows.
 EPROBE_DEFER = 517
+
+# What calls say of a provider that leaves.
+GONE = {errno.ENODEV, errno.ENOENT, EPROBE_DEFER}
 
 SYSFS = "/sys/bus/nvmem/devices"
 DRIVER = "/sys/bus/platform/drivers/nvmem_tester"

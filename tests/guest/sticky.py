@@ -32,7 +32,7 @@ class WithoutPowerManagement(Case):
 
 
 class WithoutPower(Case):
-    def test_1_module_is_not_removed_before_its_last_event(self):
+    def test_module_is_not_removed_before_its_last_event(self):
         self.host.send(b"\x18\x01")
         self.setting("sticky", "true")
         remover = Sleeper(device.rmmod)
