@@ -31,7 +31,14 @@ impl ModulePtr {
         #[cfg(CONFIG_MODULE_UNLOAD)]
         // SAFETY: By the function's requirements; null is allowed.
         let taken = unsafe { bindings::try_module_get(self.0) };
-        #[cfg(not(CONFIG_MODULE_UNLOAD))]
+        // The same function is inline then, and counts nothing. A module is still freed if its init function
+        // fails.
+        #[cfg(all(CONFIG_MODULES, not(CONFIG_MODULE_UNLOAD)))]
+        let taken = self.0.is_null()
+            // SAFETY: By the function's requirements. The state may change at any time.
+            || unsafe { (&raw const (*self.0).state).read_volatile() }
+                != bindings::module_state_MODULE_STATE_GOING;
+        #[cfg(not(CONFIG_MODULES))]
         let taken = true;
         // INVARIANT: The reference was just taken.
         taken.then(|| ModuleRef(self))
