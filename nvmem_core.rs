@@ -30,15 +30,7 @@
 )]
 
 use core::ffi::c_void;
-use kernel::{
-    prelude::*,
-    sync::atomic::{
-        Acquire, //
-        Atomic,
-        Relaxed,
-        Release,
-    }, //
-};
+use kernel::prelude::*;
 
 // What the kernel crate lacks; each file is written to be part of it one day.
 #[path = "rust/bindings/lib.rs"]
@@ -135,23 +127,13 @@ fn ids() -> &'static ida::Ida {
     unsafe { ida::Ida::from_raw(&raw mut bindings::nvmem_core_ids) }
 }
 
-/// The number of objects whose release runs this module's text.
-static ALIVE: Atomic<usize> = Atomic::new(0);
-
-/// One of them.
-struct Alive(());
-
-impl Alive {
-    fn new() -> Self {
-        ALIVE.fetch_add(1, Relaxed);
-        Self(())
-    }
-}
-
-impl Drop for Alive {
-    fn drop(&mut self) {
-        ALIVE.fetch_sub(1, Release);
-    }
+/// A reference to this module, which has none if it is built in.
+///
+/// Each device has one until it is released, so that the module cannot be unloaded before. This includes
+/// devices that are held by the resources (`devm_`) of a device whose driver was unloaded long ago.
+fn this_module() -> Result<module_ref::ModuleRef> {
+    // SAFETY: The pointer does not change. The module's memory is not freed while this runs.
+    unsafe { module_ref::ModulePtr::new(bindings::nvmem_core_module).try_get() }.ok_or(ENODEV)
 }
 
 /// What the core registers with the driver model. Undone in the order of the fields.
@@ -162,18 +144,16 @@ struct Core {
 }
 
 impl Core {
-    fn new(module: *mut kernel::bindings::module) -> Result<KBox<Self>> {
+    fn new() -> Result<KBox<Self>> {
         let bus = device::register_bus().inspect_err(|error| {
             if *error == EEXIST {
                 pr_err!("this kernel has an nvmem core already: build it with CONFIG_NVMEM=n, or with CONFIG_NVMEM_RUST=y\n");
             }
         })?;
-        #[cfg(not(CONFIG_OF))]
-        let _ = module;
         Ok(KBox::new(
             Self {
                 #[cfg(CONFIG_OF)]
-                _layouts: layout::Core::new(module)?,
+                _layouts: layout::Core::new()?,
                 _bus: bus,
             },
             GFP_KERNEL,
@@ -183,11 +163,11 @@ impl Core {
 
 /// Starts the core.
 #[no_mangle]
-extern "C" fn nvmem_core_start(module: *mut kernel::bindings::module) -> *mut c_void {
-    consumer::err_ptr(Core::new(module).map(|core| KBox::into_raw(core).cast()))
+extern "C" fn nvmem_core_start() -> *mut c_void {
+    consumer::err_ptr(Core::new().map(|core| KBox::into_raw(core).cast()))
 }
 
-/// Stops the core, and waits for the devices that somebody still has.
+/// Stops the core. There are no devices any more: each has a reference to the module.
 ///
 /// # Safety
 ///
@@ -196,9 +176,4 @@ extern "C" fn nvmem_core_start(module: *mut kernel::bindings::module) -> *mut c_
 unsafe extern "C" fn nvmem_core_stop(core: *mut c_void) {
     // SAFETY: By the function's requirements.
     drop(unsafe { KBox::from_raw(core.cast::<Core>()) });
-
-    // All users have been unloaded. What is left is released by the driver model, in its own time.
-    while ALIVE.load(Acquire) != 0 {
-        kernel::time::delay::fsleep(kernel::time::Delta::from_millis(10));
-    }
 }

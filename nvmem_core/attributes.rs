@@ -8,7 +8,10 @@ use crate::{
     bindings as nvmem,
     device::Device,
     owned_device::Groups,
-    sysfs::count, //
+    sysfs::{
+        count,
+        zeroed, //
+    },
 };
 use core::{
     ptr,
@@ -189,8 +192,8 @@ extern "C" fn nvmem_read(
     offset: bindings::loff_t,
     len: usize,
 ) -> isize {
-    // SAFETY: The group is that of nvmem devices; sysfs gives a buffer of this length.
-    let (device, buf) = unsafe { (device_of(kobj), slice::from_raw_parts_mut(buf, len)) };
+    // SAFETY: The group is that of nvmem devices; sysfs gives a buffer of this length, for the call.
+    let (device, buf) = unsafe { (device_of(kobj), zeroed(buf, len)) };
     count(u64::try_from(offset).map_or(Err(EINVAL), |offset| read(device, offset, buf)))
 }
 

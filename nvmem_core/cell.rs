@@ -14,7 +14,6 @@ use crate::{
     },
     geometry::Extent,
     module_ref::ModuleRef,
-    of::Node,
     provider::{
         PostProcess,
         Provider, //
@@ -27,7 +26,6 @@ use kernel::{
     static_lock_class,
     str::CString,
     sync::{
-        aref::ARef,
         atomic::{
             AtomicFlag,
             Relaxed, //
@@ -40,7 +38,6 @@ use kernel::{
 pub struct Entry {
     pub name: CString,
     pub extent: Extent,
-    pub node: Option<ARef<Node>>,
     /// Whether it came with the device's layout, and goes with it.
     pub of_layout: bool,
     removed: AtomicFlag,
@@ -51,7 +48,6 @@ impl Entry {
     pub fn new(
         name: &CStr,
         extent: Extent,
-        node: Option<ARef<Node>>,
         of_layout: bool,
         post_process: Option<PostProcess>,
     ) -> Result<Arc<Self>> {
@@ -68,7 +64,6 @@ impl Entry {
             Self {
                 name: CString::try_from(name)?,
                 extent,
-                node,
                 of_layout,
                 removed: AtomicFlag::new(false),
                 post_process,

@@ -3,12 +3,16 @@
 //! The list of a device's cells, and their files in sysfs.
 //!
 //! The list, a cell's file and the consumers of a cell share its [`Entry`] by reference. Removing a cell
-//! removes its file first, which waits for those who read it (H3).
+//! removes its file first, which waits for those who read it. The list alone has the cell's node in the
+//! device tree, and gives it back when the cell is removed, whoever holds the cell.
 
 use crate::{
     attributes, bindings,
     cell::Entry,
-    device::Device,
+    device::{
+        Device,
+        InSysfs, //
+    },
     events::{
         self,
         Event, //
@@ -39,16 +43,17 @@ use kernel::{
 pub struct Cells {
     list: KVec<Listed>,
     /// There is one as long as there are files.
-    folder: Option<Folder>,
-    /// Whether the device is in sysfs and announced, and what is added is too.
-    public: bool,
+    folder: Option<Folder<InSysfs>>,
+    /// Keeps the device in sysfs. While this is there, cells that are added get a file and are announced.
+    public: Option<InSysfs>,
 }
 
 struct Listed {
     announced: Announced,
     /// It is being removed, and cannot be found any more. Its name is taken as long as it may have a file.
     leaving: bool,
-    file: Option<Pin<KBox<BinFile<CellFile>>>>,
+    file: Option<Pin<KBox<BinFile<CellFile, InSysfs>>>>,
+    node: Option<ARef<Node>>,
     entry: Arc<Entry>,
 }
 
@@ -66,13 +71,12 @@ impl Cells {
         Self {
             list: KVec::new(),
             folder: None,
-            public: false,
+            public: None,
         }
     }
 
-    fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        let staying = self.list.iter().filter(|listed| !listed.leaving);
-        staying.map(|listed| &listed.entry)
+    fn staying(&self) -> impl Iterator<Item = &Listed> {
+        self.list.iter().filter(|listed| !listed.leaving)
     }
 
     fn position_of(&self, entry: &Arc<Entry>) -> Option<usize> {
@@ -82,8 +86,8 @@ impl Cells {
 
     /// The cell of this name.
     pub fn named(&self, name: &CStr) -> Option<Arc<Entry>> {
-        let found = self.entries().find(|entry| *entry.name == *name);
-        found.cloned()
+        let found = self.staying().find(|listed| *listed.entry.name == *name);
+        found.map(|listed| listed.entry.clone())
     }
 
     /// The cell that the device tree describes by `node`.
@@ -91,21 +95,21 @@ impl Cells {
     pub fn at_node(&self, node: &Node) -> Option<Arc<Entry>> {
         let is_it = |its: &ARef<Node>| its.as_raw() == node.as_raw();
         let found = self
-            .entries()
-            .find(|entry| entry.node.as_ref().is_some_and(is_it));
-        found.cloned()
+            .staying()
+            .find(|listed| listed.node.as_ref().is_some_and(is_it));
+        found.map(|listed| listed.entry.clone())
     }
 
     /// Makes the file of the cell at `index`, if the device has files.
     fn make_file(&mut self, device: &Device, index: usize) -> Result {
         let listed = self.list.get_mut(index).ok_or(EINVAL)?;
+        let in_sysfs = self.public.as_ref().ok_or(ENODEV)?;
         if !cfg!(CONFIG_NVMEM_SYSFS) || listed.file.is_some() {
             return Ok(());
         }
-        let dev: &kernel::device::Device = device.as_ref();
         let folder = match &mut self.folder {
             Some(folder) => folder,
-            none => none.insert(Folder::create(dev.into(), c"cells")?),
+            none => none.insert(Folder::create(in_sysfs.clone(), c"cells")?),
         };
         let Entry { name, extent, .. } = &*listed.entry;
         let (offset, bit) = (extent.offset, extent.bit_offset);
@@ -201,7 +205,7 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
         let of_layout = crate::layout::adds_cell(device, post_process.is_some())?;
         #[cfg(not(CONFIG_OF))]
         let of_layout = false;
-        let entry = Entry::new(name, extent, node, of_layout, post_process)?;
+        let entry = Entry::new(name, extent, of_layout, post_process)?;
         let is_same = |its: &Arc<Entry>| {
             *its.name == *entry.name
                 && its.extent.offset == extent.offset
@@ -212,7 +216,8 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
             dev_err!(dev, "there is a cell {name} at {} already\n", extent.offset);
             return Err(EEXIST);
         }
-        let announced = if cells.public {
+        let public = cells.public.is_some();
+        let announced = if public {
             Announced::Now
         } else {
             Announced::No
@@ -221,10 +226,11 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
             announced,
             leaving: false,
             file: None,
+            node,
             entry: entry.clone(),
         };
         cells.list.push(listed, GFP_KERNEL)?;
-        if cells.public {
+        if public {
             let index = cells.list.len().saturating_sub(1);
             if let Err(error) = cells.make_file(device, index) {
                 cells.list.pop();
@@ -232,7 +238,7 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
                 return Err(error);
             }
         }
-        (entry, cells.public)
+        (entry, public)
     };
     drop(provider);
     if public {
@@ -293,11 +299,11 @@ pub unsafe fn add_info(device: &Device, info: &bindings::nvmem_cell_info) -> Res
 }
 
 /// Makes files for the cells that are there, and announces them.
-pub fn publish(device: &Device) -> Result {
+pub fn publish(device: &Device, in_sysfs: InSysfs) -> Result {
+    device.cells.lock().public = Some(in_sysfs);
     loop {
         let entry = {
             let mut cells = device.cells.lock();
-            cells.public = true;
             let is_new = |listed: &Listed| listed.announced == Announced::No && !listed.leaving;
             let Some(index) = cells.list.iter().position(is_new) else {
                 return Ok(());
@@ -316,17 +322,22 @@ pub fn publish(device: &Device) -> Result {
 /// Removes all cells that `which` wants removed.
 pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
     loop {
-        let (entry, announced, file) = {
+        let (entry, announced, file, node) = {
             let mut cells = device.cells.lock();
             let mut staying = cells.list.iter_mut().filter(|listed| !listed.leaving);
             let Some(listed) = staying.find(|listed| which(&listed.entry)) else {
                 return;
             };
             listed.leaving = true;
-            (listed.entry.clone(), listed.announced, listed.file.take())
+            (
+                listed.entry.clone(),
+                listed.announced,
+                listed.file.take(),
+                listed.node.take(),
+            )
         };
         // Without the lock: this waits for readers of the file, and the listeners may do as they like.
-        drop(file);
+        drop((file, node));
         {
             let mut cells = device.cells.lock();
             if let Some(index) = cells.position_of(&entry) {
@@ -334,6 +345,7 @@ pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
             }
             cells.tidy();
         }
+        device.cell_removed.notify_all();
         if announced == Announced::Yes {
             events::notify(Event::CellRemove(&entry));
         }
@@ -353,6 +365,13 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         remove(&self.0, |_| true);
+        // Nobody can add a cell any more, but `nvmem_layout_unregister()` may still remove some: wait until
+        // their files are gone too, as the folder of the device goes next.
+        let mut cells = self.0.cells.lock();
+        while !cells.list.is_empty() {
+            self.0.cell_removed.wait(&mut cells);
+        }
+        cells.public = None;
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     sysfs::{
         BinFile,
         Contents,
+        KeptInSysfs,
         Setup, //
     },
 };
@@ -19,14 +20,18 @@ use kernel::{
     sync::aref::ARef, //
 };
 
-/// The file. The device that it is in is counted while it is there (H15).
+/// The file. The device that it is in is counted while it is there.
 pub struct File {
-    _file: Pin<KBox<BinFile<Whole>>>,
+    _file: Pin<KBox<BinFile<Whole, KeptInSysfs>>>,
 }
 
 impl File {
     /// Makes the file in the folder of `base`, which must be there; `ENOSYS` without nvmem in sysfs.
-    pub fn create(
+    ///
+    /// # Safety
+    ///
+    /// `base` is in sysfs until the file is dropped.
+    pub unsafe fn create(
         device: &ARef<Device>,
         base: Option<&device::Device>,
         kind: c_uint,
@@ -44,7 +49,9 @@ impl File {
             mode: device.mode,
             size: device.size,
         };
-        let file = BinFile::in_device(base.into(), setup, Whole(device.clone()))?;
+        // SAFETY: By the function's requirements.
+        let base = unsafe { KeptInSysfs::new(base.into()) };
+        let file = BinFile::in_device(base, setup, Whole(device.clone()))?;
         Ok(Self { _file: file })
     }
 }

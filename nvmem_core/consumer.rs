@@ -125,8 +125,9 @@ unsafe fn bytes<'a>(buf: *const c_void, len: usize) -> &'a [u8] {
 /// Finds the device that a consumer means: by its node's property `nvmem`, or else by name.
 fn get_device(dev: &kernel::device::Device, name: Option<&CStr>) -> Result<Handle> {
     #[cfg(CONFIG_OF)]
-    if let Some(node) = crate::of::node_of(dev) {
-        match crate::dt::device_of(node, name) {
+    // SAFETY: `dev` is the consumer that calls. By the C API it keeps its node meanwhile.
+    if let Some(node) = unsafe { crate::of::node_of(dev) } {
+        match crate::dt::device_of(&node, name) {
             Err(error) if error != EPROBE_DEFER => {}
             found => return found,
         }
@@ -139,8 +140,9 @@ fn get_device(dev: &kernel::device::Device, name: Option<&CStr>) -> Result<Handl
 /// Finds the cell that a consumer means: by its node's property `nvmem-cells`, or in the look-up tables.
 fn get_cell(dev: &kernel::device::Device, id: Option<&CStr>) -> Result<KBox<Cell>> {
     #[cfg(CONFIG_OF)]
-    if let Some(node) = crate::of::node_of(dev) {
-        match crate::dt::cell_of(node, id) {
+    // SAFETY: `dev` is the consumer that calls. By the C API it keeps its node meanwhile.
+    if let Some(node) = unsafe { crate::of::node_of(dev) } {
+        match crate::dt::cell_of(&node, id) {
             Err(error) if error != EPROBE_DEFER => {}
             found => return found,
         }
@@ -206,7 +208,9 @@ exported! {
     unsafe fn nvmem_cell_put(cell: *mut bindings::nvmem_cell) {
         if !cell.is_null() {
             // SAFETY: By the C API, it came from one of the functions that get cells.
-            drop(unsafe { KBox::from_raw(cell.cast::<Cell>()) });
+            let cell = unsafe { KBox::from_raw(cell.cast::<Cell>()) };
+            // Frees the box first, and puts the device last: after this has been released, nothing may sleep.
+            drop(KBox::into_inner(cell));
         }
     }
 

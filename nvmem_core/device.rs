@@ -50,11 +50,10 @@ use crate::{
         self,
         SrcuRevocable, //
     },
-    Alive,
 };
 use core::ptr::NonNull;
 use kernel::{
-    device, new_mutex,
+    device, new_condvar, new_mutex,
     prelude::*,
     static_lock_class,
     str::{
@@ -68,12 +67,16 @@ use kernel::{
             Relaxed, //
         },
         Arc,
+        CondVar,
         Mutex, //
     },
 };
 
 /// An nvmem device: the `struct nvmem_device` of the C API.
 pub type Device = OwnedDevice<Nvmem>;
+
+/// Keeps an nvmem device in sysfs.
+pub type InSysfs = Arc<owned_device::Registration<Nvmem>>;
 
 static BUS_TYPE: bus::Bus = {
     let mut bus: kernel::bindings::bus_type = pin_init::zeroed();
@@ -94,6 +97,9 @@ pub struct Nvmem {
     provider: SrcuRevocable<Provider>,
     #[pin]
     pub cells: Mutex<Cells>,
+    /// Woken when a cell was removed from the list.
+    #[pin]
+    pub cell_removed: CondVar,
     #[cfg(CONFIG_OF)]
     #[pin]
     pub layout: Mutex<Option<ARef<crate::layout::Device>>>,
@@ -113,7 +119,6 @@ pub struct Nvmem {
     listed: AtomicFlag,
     /// Valid for who has a reference to it.
     owner: ModulePtr,
-    _alive: Alive,
 }
 
 /// Access to the provider of a device.
@@ -144,7 +149,7 @@ struct Registration {
     #[cfg(CONFIG_OF)]
     layout: Option<crate::layout::Registration>,
     _cells: cells::Registration,
-    added: Option<owned_device::Registration<Nvmem>>,
+    added: Option<InSysfs>,
     _id: ida::Id,
 }
 
@@ -215,8 +220,11 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     let name = name_of(config, unsafe { string(config.name) }, &id)?;
     // SAFETY: By the function's requirements.
     let keepouts = unsafe { keepouts_of(config, parent, geometry) }?;
-    // SAFETY: By the function's requirements; the node of the parent has a reference.
-    let node = unsafe { Node::from_raw(config.of_node) }.or(of::node_of(parent));
+    // SAFETY: By the function's requirements; the parent is a provider's, and keeps its node.
+    let node = unsafe {
+        let given = Node::from_raw(config.of_node).map(ARef::from);
+        given.or_else(|| of::node_of(parent))
+    };
     // SAFETY: By the function's requirements.
     let owner = ModulePtr::new(unsafe { owner_of(config) });
 
@@ -233,17 +241,18 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         Setup {
             parent,
             bus: &BUS_TYPE,
-            name: Name::Given(&name),
+            name: Name::Given(&name, node),
             groups: if cfg!(CONFIG_NVMEM_SYSFS) {
                 attributes::GROUPS
             } else {
                 Groups::NONE
             },
-            node: node.map(ARef::from),
+            module: crate::this_module()?,
         },
         try_pin_init!(Nvmem {
             provider <- SrcuRevocable::new(provider, c"nvmem_provider", static_lock_class!()),
             cells <- new_mutex!(Cells::new(), "nvmem cells"),
+            cell_removed <- new_condvar!("nvmem cell removed"),
             #[cfg(CONFIG_OF)]
             layout <- new_mutex!(None, "nvmem layout"),
             registration <- new_mutex!(None, "nvmem registration"),
@@ -255,7 +264,6 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
             read_only: AtomicFlag::new(read_only),
             listed: AtomicFlag::new(false),
             owner,
-            _alive: Alive::new(),
         }? Error),
     )?;
 
@@ -278,16 +286,18 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     )?;
 
     if config.compat {
-        // SAFETY: By the function's requirements.
-        let base = unsafe { device_at(config.base_dev) };
-        registration.compat = Some(compat::File::create(&device, base, config.type_)?);
+        // SAFETY: By the function's requirements: the device that the file is in stays registered for longer
+        // than this one, which the file goes with.
+        registration.compat = Some(unsafe {
+            compat::File::create(&device, device_at(config.base_dev), config.type_)
+        }?);
     }
     // SAFETY: By the function's requirements.
     unsafe { cells::add_configured(&device, config) }?;
     #[cfg(CONFIG_OF)]
     if config.add_legacy_fixed_of_cells {
-        if let Some(node) = of::node_of((*device).as_ref()) {
-            crate::dt::add_cells(&device, node)?;
+        if let Some(node) = device.node() {
+            crate::dt::add_cells(&device, &node)?;
         }
     }
 
@@ -295,10 +305,11 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
         dev_err!(parent, "there is an nvmem device {} already\n", &*name);
         return Err(EEXIST);
     }
-    registration.added = Some(owned_device::Registration::new(unregistered)?);
+    let in_sysfs = Arc::new(owned_device::Registration::new(unregistered)?, GFP_KERNEL)?;
+    registration.added = Some(in_sysfs.clone());
     registration.listed = Some(Listed::new(&device));
     registration.announced = Some(Announced::new(&device));
-    cells::publish(&device)?;
+    cells::publish(&device, in_sysfs)?;
     #[cfg(CONFIG_OF)]
     {
         registration.layout = crate::layout::populate(&device)?;
@@ -353,7 +364,7 @@ pub fn find_by_name(name: &CStr) -> Result<Handle> {
 /// Finds a device by its node in the device tree.
 #[cfg(CONFIG_OF)]
 pub fn find_by_node(node: &Node) -> Result<Handle> {
-    find(|dev| of::node_of(dev).is_some_and(|its| its.as_raw() == node.as_raw()))
+    find(|dev| ours(dev).has_node(node))
 }
 
 fn find_named(name: &CStr) -> Option<ARef<device::Device>> {

@@ -18,10 +18,7 @@ use crate::{
         ModulePtr,
         ModuleRef, //
     },
-    of::{
-        self,
-        BusClaim, //
-    },
+    of::BusClaim,
     owned_device::{
         self,
         Groups,
@@ -29,7 +26,6 @@ use crate::{
         OwnedDevice,
         Setup, //
     },
-    Alive,
 };
 use core::mem::offset_of;
 use kernel::{
@@ -67,7 +63,6 @@ pub struct Layout {
     nvmem: ARef<device::Device>,
     #[pin]
     driver: Mutex<Driver>,
-    _alive: Alive,
 }
 
 /// The part of a `struct nvmem_layout` that follows its device.
@@ -125,15 +120,22 @@ extern "C" fn bus_match(
     dev: *mut bindings::device,
     driver: *const bindings::device_driver,
 ) -> c_int {
-    // SAFETY: The driver core gives a device and a driver of this bus.
-    unsafe { nvmem::bmc_rust_of_driver_match_device(dev, driver) }
+    // SAFETY: The driver core gives a device of this bus.
+    let node = unsafe { Device::from_raw(dev) }.node();
+    // Not from `dev` itself: the driver core does not lock it here, and it may just be unregistered.
+    let found = node.map(|node| {
+        // SAFETY: The driver core gives a driver, whose table is null or ends with an empty entry.
+        unsafe { bindings::of_match_node((*driver).of_match_table, node.as_raw()) }
+    });
+    found.is_some_and(|entry| !entry.is_null()).into()
 }
 
 extern "C" fn bus_uevent(
     dev: *const bindings::device,
     env: *mut bindings::kobj_uevent_env,
 ) -> c_int {
-    // SAFETY: The driver core gives a device of this bus, and where to add variables.
+    // SAFETY: The driver core gives a device of this bus, and where to add variables. The device has its
+    // node: it sends no event once it is deleted, and its file `uevent` is removed by then.
     let ret = unsafe { bindings::of_device_uevent_modalias(dev, env) };
     if ret == ENODEV.to_errno() {
         0
@@ -246,9 +248,8 @@ impl Drop for Known {
 
 /// Makes a layout device for `device`, if its node has a container for one.
 pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
-    let Some(container) =
-        of::node_of((**device).as_ref()).and_then(|node| node.child(c"nvmem-layout"))
-    else {
+    let container = device.node();
+    let Some(container) = container.and_then(|node| node.child(c"nvmem-layout")) else {
         return Ok(None);
     };
     if container.property(c"compatible").is_none() {
@@ -262,9 +263,9 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
         Setup {
             parent: (**device).as_ref(),
             bus: &BUS_TYPE,
-            name: Name::OfNode,
+            name: Name::OfNode(claim.node().into()),
             groups: Groups::NONE,
-            node: Some(claim.node().into()),
+            module: crate::this_module()?,
         },
         pin_init!(Layout {
             shared: Opaque::new(Shared {
@@ -273,7 +274,6 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
             }),
             nvmem: device.clone(),
             driver <- new_mutex!(Driver::Absent, "nvmem layout driver"),
-            _alive: Alive::new(),
         }),
     )?;
 
@@ -369,10 +369,10 @@ pub struct Core {
 }
 
 impl Core {
-    pub fn new(owner: *mut bindings::module) -> Result<Self> {
+    pub fn new() -> Result<Self> {
         let bus = bus::Registration::new(&BUS_TYPE)?;
         Ok(Self {
-            _fixed: FixedLayout::new(owner)?,
+            _fixed: FixedLayout::new()?,
             _bus: bus,
         })
     }
@@ -392,7 +392,7 @@ static FIXED_LAYOUT_IDS: IdArray<DeviceId, (), 1> =
     IdArray::new_without_index([DeviceId::new(c"fixed-layout")]);
 
 impl FixedLayout {
-    fn new(owner: *mut bindings::module) -> Result<Self> {
+    fn new() -> Result<Self> {
         let mut driver: nvmem::nvmem_layout_driver = pin_init::zeroed();
         driver.driver.name = c"fixed-layout".as_char_ptr();
         driver.driver.of_match_table = FIXED_LAYOUT_IDS.as_ptr();
@@ -400,8 +400,9 @@ impl FixedLayout {
         driver.remove = Some(fixed_remove);
 
         let driver = KBox::pin(Opaque::new(driver), GFP_KERNEL)?;
-        // SAFETY: It stays in its box until it is unregistered.
-        unsafe { register_driver(driver.get(), owner) }?;
+        // SAFETY: It stays in its box until it is unregistered. The module is this one; the pointer to it
+        // does not change.
+        unsafe { register_driver(driver.get(), nvmem::nvmem_core_module) }?;
         // INVARIANT: It was just registered.
         Ok(Self(driver))
     }
@@ -431,7 +432,7 @@ extern "C" fn fixed_add_cells(layout: *mut nvmem::nvmem_layout) -> c_int {
     // SAFETY: `register()` gives its layout device.
     let layout = unsafe { Device::from_raw(layout.cast()) };
     from_result(|| {
-        let node = of::node_of(layout.as_ref()).ok_or(ENOENT)?;
-        dt::add_cells(&layout.nvmem, node).map(|()| 0)
+        let node = layout.node().ok_or(ENOENT)?;
+        dt::add_cells(&layout.nvmem, &node).map(|()| 0)
     })
 }

@@ -6,6 +6,8 @@
  * users compile with.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/init.h>
@@ -16,13 +18,21 @@
 
 #include "linkage.h"
 
+struct module *const nvmem_core_module = THIS_MODULE;
 BLOCKING_NOTIFIER_HEAD(nvmem_core_notifier);
 DEFINE_IDA(nvmem_core_ids);
 LIST_HEAD(nvmem_core_lookups);
 DEFINE_MUTEX(nvmem_core_lookups_lock);
 
+/*
+ * Without CONFIG_TASKS_RCU, synchronize_rcu_tasks() is synchronize_rcu(), which waits for a task in this
+ * module's text only where the kernel does not preempt it there. A module without an exit function is not
+ * unloaded.
+ */
+#define NVMEM_CORE_CAN_EXIT (IS_ENABLED(CONFIG_TASKS_RCU) || !IS_ENABLED(CONFIG_PREEMPTION))
+
 /* In nvmem_core.rs. */
-void *nvmem_core_start(struct module *module);
+void *nvmem_core_start(void);
 void nvmem_core_stop(void *core);
 
 static void *nvmem_core;
@@ -30,18 +40,24 @@ static void *nvmem_core;
 /* Providers are registered from device_initcall on, and before by some. */
 static int __init nvmem_core_init(void)
 {
-	nvmem_core = nvmem_core_start(THIS_MODULE);
-	return PTR_ERR_OR_ZERO(nvmem_core);
+	nvmem_core = nvmem_core_start();
+	if (IS_ERR(nvmem_core))
+		return PTR_ERR(nvmem_core);
+	if (THIS_MODULE && !NVMEM_CORE_CAN_EXIT)
+		pr_info("this module cannot be unloaded on a preemptible kernel without CONFIG_TASKS_RCU\n");
+	return 0;
 }
 subsys_initcall(nvmem_core_init);
 
+#if NVMEM_CORE_CAN_EXIT
 static void __exit nvmem_core_exit(void)
 {
 	nvmem_core_stop(nvmem_core);
-	/* Who has released the last device may still be on the way out of this module. */
+	/* Wait for tasks that have put this module at the end of a device's release, and not yet returned from there. */
 	synchronize_rcu_tasks();
 }
 module_exit(nvmem_core_exit);
+#endif
 
 EXPORT_SYMBOL_GPL(nvmem_register);
 EXPORT_SYMBOL_GPL(nvmem_unregister);

@@ -10,6 +10,8 @@
 #include <linux/mutex.h>
 #include <linux/notifier.h>
 
+/* NULL if the core is built in. */
+extern struct module *const nvmem_core_module;
 extern struct blocking_notifier_head nvmem_core_notifier;
 extern struct ida nvmem_core_ids;
 extern struct list_head nvmem_core_lookups;

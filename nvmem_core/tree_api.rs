@@ -58,13 +58,14 @@ exported! {
         err_unit(node.map_or(Ok(()), |node| dt::add_cells(device, node)))
     }
 
-    /// The container of a device's layout, with a reference, or null.
+    /// The container of a device's layout, with a reference, or null: of a device that was unregistered too.
     unsafe fn of_nvmem_layout_get_container(
         nvmem: *mut bindings::nvmem_device,
     ) -> *mut device_node {
         // SAFETY: By the C API, the device is held by the caller.
         let device = unsafe { self::nvmem(nvmem) };
-        of::node_of(device.as_ref())
+        device
+            .node()
             .and_then(|node| node.child(c"nvmem-layout"))
             .map_or(core::ptr::null_mut(), |node| ARef::into_raw(node).as_ptr().cast())
     }

@@ -10,7 +10,6 @@
 #include <linux/types.h>
 
 struct device;
-struct device_driver;
 struct device_node;
 struct gpio_desc;
 struct list_head;
@@ -20,7 +19,6 @@ struct device_node *bmc_rust_of_node_get(struct device_node *np);
 void bmc_rust_of_node_put(struct device_node *np);
 bool bmc_rust_of_node_claim_bus(struct device_node *np);
 void bmc_rust_of_node_release_bus(struct device_node *np);
-int bmc_rust_of_driver_match_device(struct device *dev, const struct device_driver *drv);
 void bmc_rust_device_set_of_node(struct device *dev, struct device_node *np);
 
 /* gpio.c */

@@ -28,11 +28,6 @@ void bmc_rust_of_node_release_bus(struct device_node *np)
 	of_node_clear_flag(np, OF_POPULATED_BUS);
 }
 
-int bmc_rust_of_driver_match_device(struct device *dev, const struct device_driver *drv)
-{
-	return of_driver_match_device(dev, drv);
-}
-
 void bmc_rust_device_set_of_node(struct device *dev, struct device_node *np)
 {
 	device_set_node(dev, of_fwnode_handle(np));

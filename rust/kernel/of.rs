@@ -71,11 +71,19 @@ impl Node {
 }
 
 /// The node of a device, if it has one.
-pub fn node_of(dev: &Device) -> Option<&Node> {
+///
+/// A device may give its node back before it is released: some buses do so when they unregister it, as does
+/// an [`OwnedDevice`](super::owned_device::OwnedDevice), which has a safe method for this.
+///
+/// # Safety
+///
+/// The device keeps its node during the call.
+pub unsafe fn node_of(dev: &Device) -> Option<ARef<Node>> {
     // CAST: `Device` is a transparent wrapper.
     let dev: *const bindings::device = core::ptr::from_ref(dev).cast();
-    // SAFETY: The device is valid, and has a reference to its node.
-    unsafe { Node::from_raw((*dev).of_node) }
+    // SAFETY: The device is valid, and by the function's requirements its node is, until the new reference is
+    // taken.
+    unsafe { Node::from_raw((*dev).of_node) }.map(ARef::from)
 }
 
 #[cfg(CONFIG_OF)]

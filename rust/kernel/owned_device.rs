@@ -6,11 +6,15 @@
 //!
 //! An [`OwnedDevice`] is a `struct device` with data behind it. Its reference count is the only one:
 //! the data is dropped when the last reference is given back, whoever has that. Being in sysfs and on
-//! a bus is another matter, and lasts as long as a [`Registration`].
+//! a bus is another matter, and lasts as long as a [`Registration`]. The device's node in the device tree
+//! is given back with the registration too, so that a device-tree overlay can be removed while somebody
+//! still holds the device.
 
 use super::{
     bus::Bus,
-    of::Node, //
+    module_ref::ModuleRef,
+    of::Node,
+    sysfs::InSysfs, //
 };
 use core::{
     mem::offset_of,
@@ -24,10 +28,15 @@ use kernel::{
     bindings,
     device::Device,
     error::to_result,
+    new_mutex,
     prelude::*,
-    sync::aref::{
-        ARef,
-        AlwaysRefCounted, //
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        Arc,
+        Mutex, //
     },
     types::Opaque, //
 };
@@ -39,16 +48,21 @@ pub struct Setup<'a> {
     pub name: Name<'a>,
     /// Attributes that the device has from the moment user space hears of it.
     pub groups: Groups,
-    pub node: Option<ARef<Node>>,
+    /// The module that this is part of, which stays loaded until the device is released.
+    ///
+    /// Giving this reference back is the last thing that `release()` does, and the task that does so may
+    /// be preempted before it returns. The module's exit function must wait for that, for example by
+    /// `synchronize_rcu_tasks()`.
+    pub module: ModuleRef,
 }
 
-/// The name of a new device.
+/// The name of a new device, and its node in the device tree.
 pub enum Name<'a> {
-    /// This name.
-    Given(&'a CStr),
-    /// What its node in the device tree suggests.
+    /// This name, and this node if the device has one.
+    Given(&'a CStr, Option<ARef<Node>>),
+    /// This node, and the name that it suggests.
     #[cfg(CONFIG_OF)]
-    OfNode,
+    OfNode(ARef<Node>),
 }
 
 /// A null-terminated list of static attribute groups, or none.
@@ -70,7 +84,9 @@ impl Groups {
 ///
 /// # Invariants
 ///
-/// `dev` was initialised by `device_initialize()`, and is freed with all of this by its `release()`.
+/// - `dev` was initialised by `device_initialize()`, and is freed with all of this by its `release()`.
+/// - While `node` has a node, `dev` points to it. While it has none, nor does `dev`.
+/// - `module` is there until `release()` takes it.
 #[repr(C)]
 #[pin_data]
 pub struct OwnedDevice<T> {
@@ -79,7 +95,9 @@ pub struct OwnedDevice<T> {
     /// Directly behind `dev`, for C that knows both as one structure.
     #[pin]
     data: T,
-    _node: Option<ARef<Node>>,
+    #[pin]
+    node: Mutex<Option<ARef<Node>>>,
+    module: Option<ModuleRef>,
 }
 
 // SAFETY: Devices are reference-counted, and any thread may drop the data.
@@ -139,7 +157,7 @@ impl<T> Drop for Unregistered<T> {
     fn drop(&mut self) {
         if self.parent.is_some() {
             // SAFETY: By the type invariants, the driver core does not know the device.
-            unsafe { (*self.device.as_raw()).parent = ptr::null_mut() };
+            unsafe { self.device.forget_relatives() };
         }
     }
 }
@@ -154,14 +172,13 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
             assert!(offset_of!(Self, dev) == 0);
             assert!(offset_of!(Self, data) == size_of::<bindings::device>());
         };
-        let node = setup.node;
-        let node_ptr = node.as_ref().map_or(ptr::null_mut(), |node| node.as_raw());
 
         let this: Result<Pin<KBox<Self>>> = KBox::try_pin_init(
             try_pin_init!(Self {
                 dev: Opaque::zeroed(),
                 data <- data,
-                _node: node,
+                node <- new_mutex!(None, "OwnedDevice::node"),
+                module: Some(setup.module),
             }? Error),
             GFP_KERNEL,
         );
@@ -186,17 +203,27 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
             parent: Some(setup.parent.into()),
         };
 
+        // INVARIANT: `dev` and `node` get the same node.
         match setup.name {
-            Name::Given(name) => {
-                // SAFETY: The device is valid; the format takes one string.
+            Name::Given(name, node) => {
+                // SAFETY: The device is valid, and nobody else knows it yet. The format takes one string.
                 to_result(unsafe {
-                    (*dev).of_node = node_ptr;
+                    (*dev).of_node = node.as_ref().map_or(ptr::null_mut(), |node| node.as_raw());
                     bindings::dev_set_name(dev, c"%s".as_char_ptr(), name.as_char_ptr())
-                })?
+                })?;
+                *this.node.lock() = node;
             }
             #[cfg(CONFIG_OF)]
-            // SAFETY: The device and its node are valid.
-            Name::OfNode => unsafe { crate::bindings::bmc_rust_device_set_of_node(dev, node_ptr) },
+            Name::OfNode(node) => {
+                // SAFETY: The device is valid, and nobody else knows it yet; the node has a reference.
+                unsafe { crate::bindings::bmc_rust_device_set_of_node(dev, node.as_raw()) };
+                *this.node.lock() = Some(node);
+                // It does not report that there is no memory, or that the root of the tree suggests no name.
+                // SAFETY: The device is valid, and nobody else sets its name.
+                if unsafe { (*dev).kobj.name }.is_null() {
+                    return Err(EINVAL);
+                }
+            }
         }
         Ok(this)
     }
@@ -215,7 +242,12 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
     extern "C" fn release(dev: *mut bindings::device) {
         // CAST: `dev` comes first.
         // SAFETY: The box was left to the reference count, which is zero.
-        drop(unsafe { KBox::from_raw(dev.cast::<Self>()) });
+        let mut this = unsafe { KBox::from_raw(dev.cast::<Self>()) };
+        let module = this.module.take();
+        // Dropping may sleep, as freeing may on PREEMPT_RT. Nothing may sleep in this module's text once its
+        // reference is given back: a task that sleeps is not waited for when the module is unloaded.
+        drop(this);
+        drop(module);
     }
 }
 
@@ -224,9 +256,49 @@ impl<T> OwnedDevice<T> {
     pub fn as_raw(&self) -> *mut bindings::device {
         self.dev.get()
     }
+
+    /// The device's node, unless it has none or is no longer registered.
+    ///
+    /// This is the only safe way to the node. `Device::fwnode()` borrows it for as long as the device is
+    /// referenced, but this device gives it back earlier.
+    pub fn node(&self) -> Option<ARef<Node>> {
+        self.node.lock().clone()
+    }
+
+    /// Whether this is the device's node, and the device is still registered.
+    pub fn has_node(&self, node: &Node) -> bool {
+        let own = self.node.lock();
+        own.as_ref()
+            .is_some_and(|own| own.as_raw() == node.as_raw())
+    }
+
+    /// Gives back the node, and forgets the parent.
+    ///
+    /// # Safety
+    ///
+    /// The driver core does not know the device: it was not added, or has been deleted.
+    unsafe fn forget_relatives(&self) {
+        let dev = self.as_raw();
+        let node = {
+            let mut node = self.node.lock();
+            // SAFETY: By the function's requirements the driver core no longer reads these fields: its files
+            // in sysfs are removed, and its last event is sent. An iterator of the bus may still have the
+            // device, and gives it to the callbacks of the bus: these get the node by `node()`.
+            // INVARIANT: `dev` and `node` lose it together.
+            unsafe {
+                (*dev).parent = ptr::null_mut();
+                bindings::device_set_node(dev, ptr::null_mut());
+            }
+            node.take()
+        };
+        drop(node);
+    }
 }
 
 /// The time that a device is in sysfs, and on its bus.
+///
+/// What is put into the device's folder shares the registration by an [`Arc`], so that the device stays
+/// in sysfs as long as that is there.
 ///
 /// # Invariants
 ///
@@ -248,11 +320,18 @@ impl<T> Registration<T> {
 impl<T> Drop for Registration<T> {
     fn drop(&mut self) {
         let dev = self.0.as_raw();
-        // SAFETY: By the type invariants. The driver core has no use for the parent afterwards, and has
-        // given back its reference to it.
+        // SAFETY: By the type invariants. The driver core has no use for the parent and the node afterwards,
+        // and has given back its reference to the parent.
         unsafe {
             bindings::device_del(dev);
-            (*dev).parent = ptr::null_mut();
+            self.0.forget_relatives();
         }
+    }
+}
+
+// SAFETY: The device is deleted when the last clone of the `Arc` is dropped, not before.
+unsafe impl<T> InSysfs for Arc<Registration<T>> {
+    fn device(&self) -> &Device {
+        (*self.0).as_ref()
     }
 }

@@ -22,42 +22,84 @@ use kernel::{
     types::Opaque, //
 };
 
+/// What keeps a device in sysfs.
+///
+/// # Safety
+///
+/// [`device`](Self::device) always returns the same device, of a clone too, and the device is in sysfs as
+/// long as `self` or a clone of it exists.
+pub unsafe trait InSysfs: Clone {
+    /// The device.
+    fn device(&self) -> &Device;
+}
+
+/// A device that others keep in sysfs, by an agreement that the compiler does not know.
+///
+/// # Invariants
+///
+/// The device is in sysfs as long as `self` or a clone of it exists.
+#[derive(Clone)]
+pub struct KeptInSysfs(ARef<Device>);
+
+impl KeptInSysfs {
+    /// Trusts others to keep the device in sysfs.
+    ///
+    /// # Safety
+    ///
+    /// The device is in sysfs until the value that this returns is dropped, and all clones of it.
+    pub unsafe fn new(dev: ARef<Device>) -> Self {
+        // INVARIANT: By the function's requirements.
+        Self(dev)
+    }
+}
+
+// SAFETY: By the type invariants.
+unsafe impl InSysfs for KeptInSysfs {
+    fn device(&self) -> &Device {
+        &self.0
+    }
+}
+
 /// What a file in sysfs contains.
 pub trait Contents: Send + Sync + 'static {
-    /// Reads what is at `offset` into `buf`, and tells how many bytes that are.
+    /// Reads what is at `offset` into `buf`, and tells how many bytes that are. The rest of `buf` is not
+    /// used. It is zeroed at first.
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
 
     /// Writes `buf` to `offset`, and tells how many bytes of it.
     fn write(&self, offset: u64, buf: &[u8]) -> Result<usize>;
 }
 
-/// A subfolder of a device's folder.
+/// A subfolder of the folder of a device.
 ///
 /// # Invariants
 ///
 /// The device's folder has one of this name, made by this.
-pub struct Folder {
-    dev: ARef<Device>,
+pub struct Folder<D: InSysfs> {
+    dev: D,
     name: &'static CStr,
 }
 
-impl Folder {
+impl<D: InSysfs> Folder<D> {
     /// Makes the subfolder.
-    pub fn create(dev: ARef<Device>, name: &'static CStr) -> Result<Self> {
-        // SAFETY: The device is valid, and so is the group, which the call does not keep.
+    pub fn create(dev: D, name: &'static CStr) -> Result<Self> {
+        // SAFETY: The device is in sysfs. The group is valid, and the call does not keep it.
         to_result(unsafe {
-            bindings::sysfs_create_group(kobject(&dev), &group(name, &[ptr::null()]))
+            bindings::sysfs_create_group(kobject(dev.device()), &group(name, &[ptr::null()]))
         })?;
         // INVARIANT: It was just made.
         Ok(Self { dev, name })
     }
 }
 
-impl Drop for Folder {
+impl<D: InSysfs> Drop for Folder<D> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants.
+        // SAFETY: By the type invariants; the device is still in sysfs.
         unsafe {
-            bindings::sysfs_remove_group(kobject(&self.dev), &group(self.name, &[ptr::null()]))
+            bindings::sysfs_remove_group(
+                kobject(self.dev.device()),
+                &group(self.name, &[ptr::null()]),
+            )
         };
     }
 }
@@ -78,35 +120,35 @@ pub struct Setup {
 /// `attr` describes a file that was made and not yet removed, in the folder of `dev` or in its
 /// subfolder `folder`. Its `private` points to `contents`.
 #[pin_data(PinnedDrop)]
-pub struct BinFile<T: Contents> {
+pub struct BinFile<T: Contents, D: InSysfs> {
     attr: Opaque<bindings::bin_attribute>,
     contents: T,
-    dev: ARef<Device>,
+    dev: D,
     folder: Option<&'static CStr>,
     _name: CString,
     #[pin]
     _pin: PhantomPinned,
 }
 
-// SAFETY: Any thread may remove a file and drop its contents.
-unsafe impl<T: Contents> Send for BinFile<T> {}
+// SAFETY: Any thread may remove a file and drop its contents, and `D` may be dropped by any.
+unsafe impl<T: Contents, D: InSysfs + Send> Send for BinFile<T, D> {}
 
 // SAFETY: There is no method on `&self`.
-unsafe impl<T: Contents> Sync for BinFile<T> {}
+unsafe impl<T: Contents, D: InSysfs> Sync for BinFile<T, D> {}
 
-impl<T: Contents> BinFile<T> {
+impl<T: Contents, D: InSysfs> BinFile<T, D> {
     /// Makes a file in the folder of `dev`.
-    pub fn in_device(dev: ARef<Device>, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
+    pub fn in_device(dev: D, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
         Self::create(dev, None, setup, contents)
     }
 
     /// Makes a file in a subfolder. The name must be free there.
-    pub fn in_folder(folder: &Folder, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
+    pub fn in_folder(folder: &Folder<D>, setup: Setup, contents: T) -> Result<Pin<KBox<Self>>> {
         Self::create(folder.dev.clone(), Some(folder.name), setup, contents)
     }
 
     fn create(
-        dev: ARef<Device>,
+        dev: D,
         folder: Option<&'static CStr>,
         setup: Setup,
         contents: T,
@@ -133,14 +175,15 @@ impl<T: Contents> BinFile<T> {
             (&raw mut (*this).contents).write(contents);
         }
 
-        // SAFETY: The attribute and the contents stay where they are, in a box that is kept until the
-        // file is removed, or that is given up when there is none. The group is used in the call only.
+        // SAFETY: The device is in sysfs. The attribute and the contents stay where they are, in a box that
+        // is kept until the file is removed, or that is given up when there is none. The group is used in
+        // the call only.
         let made = unsafe {
             let attr = Opaque::cast_into(&raw const (*this).attr);
             match folder {
-                None => to_result(bindings::sysfs_create_bin_file(kobject(&dev), attr)),
+                None => to_result(bindings::sysfs_create_bin_file(kobject(dev.device()), attr)),
                 Some(name) => to_result(bindings::sysfs_update_group(
-                    kobject(&dev),
+                    kobject(dev.device()),
                     &group(name, &[attr.cast_const(), ptr::null()]),
                 )),
             }
@@ -170,9 +213,12 @@ impl<T: Contents> BinFile<T> {
     ) -> isize {
         // SAFETY: By the type invariants; the file is not removed during the call.
         let contents = unsafe { &*(*attr).private.cast::<T>() };
-        // SAFETY: sysfs gives a buffer of this length.
-        let buf = unsafe { slice::from_raw_parts_mut(buf, len) };
-        count(u64::try_from(offset).map_or(Err(EINVAL), |offset| contents.read(offset, buf)))
+        // SAFETY: sysfs gives a buffer of this length, for the call.
+        let buf = unsafe { zeroed(buf, len) };
+        // As many bytes as are said to be read are copied to user space: no more than there are.
+        count(u64::try_from(offset).map_or(Err(EINVAL), |offset| {
+            Ok(contents.read(offset, buf)?.min(len))
+        }))
     }
 
     extern "C" fn write(
@@ -192,11 +238,11 @@ impl<T: Contents> BinFile<T> {
 }
 
 #[pinned_drop]
-impl<T: Contents> PinnedDrop for BinFile<T> {
+impl<T: Contents, D: InSysfs> PinnedDrop for BinFile<T, D> {
     fn drop(self: Pin<&mut Self>) {
-        let kobj = kobject(&self.dev);
+        let kobj = kobject(self.dev.device());
         let attr = self.attr.get();
-        // SAFETY: By the type invariants. It waits for calls that are under way.
+        // SAFETY: By the type invariants; the device is still in sysfs. It waits for calls that are under way.
         unsafe {
             match self.folder {
                 None => bindings::sysfs_remove_bin_file(kobj, attr),
@@ -213,6 +259,22 @@ fn kobject(dev: &Device) -> *mut bindings::kobject {
     let dev: *mut bindings::device = ptr::from_ref(dev).cast_mut().cast();
     // SAFETY: The device is valid.
     unsafe { &raw mut (*dev).kobj }
+}
+
+/// The buffer of a callback that reads a file, zeroed.
+///
+/// It is not initialised by sysfs. What is read is copied to user space, and a callback in C may say that it
+/// has read what it has not written.
+///
+/// # Safety
+///
+/// `buf` has `len` bytes that may be written, which nobody else uses for `'a`.
+pub unsafe fn zeroed<'a>(buf: *mut c_char, len: usize) -> &'a mut [u8] {
+    // SAFETY: By the function's requirements.
+    unsafe {
+        buf.write_bytes(0, len);
+        slice::from_raw_parts_mut(buf, len)
+    }
 }
 
 /// A group of the null-terminated `files`, as an argument.
