@@ -58,8 +58,7 @@ pub fn write(device: &Device, offset: u64, buf: &[u8]) -> Result<usize> {
 }
 
 fn checked(device: &Device, offset: u64, len: usize) -> Result<(u32, usize)> {
-    let len = device.geometry.whole_words(offset, len).ok_or(EINVAL)?;
-    Ok((u32::try_from(offset)?, len))
+    device.geometry.whole_words(offset, len).ok_or(EINVAL)
 }
 
 /// What the provider cannot do, user space may not.

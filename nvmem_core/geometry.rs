@@ -68,14 +68,19 @@ impl Geometry {
         self.word_size
     }
 
-    /// What an access of `len` bytes at `offset` can be, in whole words; [`None`] if nothing.
-    pub fn whole_words(self, offset: u64, len: usize) -> Option<usize> {
+    /// Limits an access of `len` bytes at `offset` to whole words: its offset and its length.
+    ///
+    /// [`None`] if the offset is no multiple of the stride, or is one that no provider can be asked for since it
+    /// exceeds 32 bits, or if there is less than a word.
+    pub fn whole_words(self, offset: u64, len: usize) -> Option<(u32, usize)> {
+        // Converted before it is divided: a 32-bit kernel has no 64-bit division.
+        let offset = u32::try_from(offset).ok()?;
         let word = self.word_size as usize;
 
-        if offset.checked_rem(u64::from(self.stride)) != Some(0) || len < word {
+        if offset.checked_rem(self.stride) != Some(0) || len < word {
             return None;
         }
-        len.checked_sub(len.checked_rem(word)?)
+        Some((offset, len.checked_sub(len.checked_rem(word)?)?))
     }
 
     /// The extent of the cell that is asked for.

@@ -173,8 +173,21 @@ proptest! {
     fn whole_words_begin_at_a_stride(stride in 1..9i32, word in 1..9i32, offset in 0..99u64, len in 0..99usize) {
         let geometry = Geometry::new(stride, word).unwrap();
         let fits = offset % stride as u64 == 0 && len >= word as usize;
-        let wanted = fits.then(|| len / word as usize * word as usize);
+        let wanted = fits.then(|| (offset as u32, len / word as usize * word as usize));
         prop_assert_eq!(geometry.whole_words(offset, len), wanted);
+    }
+}
+
+#[test]
+fn whole_words_end_where_32_bits_do() {
+    let last = u64::from(u32::MAX);
+    for stride in [1, 3, 5] {
+        let geometry = Geometry::new(stride, 1).unwrap();
+        assert_eq!(geometry.whole_words(last, 4), Some((u32::MAX, 4)));
+        // Multiples of each stride, and of each when cut to 32 bits.
+        for beyond in [15 << 32, (last + 1) * 30, u64::MAX - u64::MAX % 15] {
+            assert_eq!(geometry.whole_words(beyond, 4), None);
+        }
     }
 }
 
