@@ -2,13 +2,15 @@
 
 //! Cells: named ranges of a device, as the device lists them and as consumers hold them.
 //!
-//! An [`Entry`] belongs to the list of its device, to its file and to the consumers who hold it, and is
-//! freed with the last of them (H3, H6). Taking it off the list revokes its callback, so that neither
-//! a file nor a consumer can get to the text of a layout that has left (H7).
+//! An [`Entry`] is shared by the list of its device, its file and the consumers that hold it, and is freed
+//! with the last of them. Its callback is called with access to the device only: a removed cell is
+//! marked, and one grace period of the device's SRCU ends the calls of any number of removed cells. After
+//! that neither a file nor a consumer reaches the text of a layout that was unloaded.
 
 use crate::{
     bits::Bits,
     device::{
+        Access,
         Device,
         Handle, //
     },
@@ -18,20 +20,13 @@ use crate::{
         PostProcess,
         Provider, //
     },
-    srcu_revocable::SrcuRevocable, //
+    srcu_revocable::Attached, //
 };
 use kernel::{
     alloc::flags::__GFP_NOWARN,
     prelude::*,
-    static_lock_class,
     str::CString,
-    sync::{
-        atomic::{
-            AtomicFlag,
-            Relaxed, //
-        },
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 /// A cell of a device.
@@ -40,67 +35,50 @@ pub struct Entry {
     pub extent: Extent,
     /// Whether it came with the device's layout, and goes with it.
     pub of_layout: bool,
-    removed: AtomicFlag,
-    post_process: Option<Pin<KBox<SrcuRevocable<PostProcess>>>>,
+    /// Its callback, if it has one; detached when the cell is removed.
+    post_process: Attached<Option<PostProcess>>,
 }
 
 impl Entry {
+    /// Makes a cell of the device that is accessed with `access`.
     pub fn new(
         name: &CStr,
         extent: Extent,
         of_layout: bool,
         post_process: Option<PostProcess>,
+        access: &Access<'_>,
     ) -> Result<Arc<Self>> {
-        let post_process = post_process
-            .map(|post_process| {
-                KBox::pin_init(
-                    SrcuRevocable::new(post_process, c"nvmem_cell", static_lock_class!()),
-                    GFP_KERNEL,
-                )
-            })
-            .transpose()?;
-
         Ok(Arc::new(
             Self {
                 name: CString::try_from(name)?,
                 extent,
                 of_layout,
-                removed: AtomicFlag::new(false),
-                post_process,
+                post_process: Attached::new(post_process, access),
             },
             GFP_KERNEL,
         )?)
     }
 
-    /// Makes the cell inaccessible, and waits for its callback to end.
-    pub fn revoke(&self) {
-        self.removed.store(true, Relaxed);
-        if let Some(post_process) = &self.post_process {
-            post_process.revoke();
-        }
+    /// Makes the cell inaccessible. Calls in flight go on: [`Device::synchronize`] waits for them.
+    ///
+    /// [`Device::synchronize`]: crate::device::Nvmem::synchronize
+    pub fn detach(&self) {
+        self.post_process.detach();
     }
 
     /// Reads the cell, for a consumer who knows it by `id` and `index`.
     pub fn read(&self, device: &Device, id: Option<&CStr>, index: c_int) -> Result<KVec<u8>> {
         let provider = device.access()?;
-        if self.removed.load(Relaxed) {
-            return Err(ENODEV);
-        }
-        let post_process = match &self.post_process {
-            Some(post_process) => Some(post_process.try_access().ok_or(ENODEV)?),
-            None => None,
-        };
-        read(&provider, &self.extent, post_process.as_deref(), id, index)
+        let post_process = self.post_process.access(&provider).ok_or(ENODEV)?;
+        read(&provider, &self.extent, post_process.as_ref(), id, index)
     }
 
     /// Writes the cell, and returns the length of `value`.
     pub fn write(&self, device: &Device, value: &[u8]) -> Result<usize> {
         let provider = device.access()?;
-        if self.removed.load(Relaxed) {
-            return Err(ENODEV);
-        }
+        let post_process = self.post_process.access(&provider).ok_or(ENODEV)?;
         // What the callback makes of the bytes cannot be undone.
-        if device.is_read_only() || self.post_process.is_some() {
+        if device.is_read_only() || post_process.is_some() {
             return Err(EINVAL);
         }
         write(&provider, &self.extent, value)
@@ -176,7 +154,7 @@ pub struct Cell {
     /// What the consumer calls it, and which part of it is meant.
     id: Option<CString>,
     index: c_int,
-    /// Keeps the cell's layout loaded: what was taken is what is given back (H8).
+    /// Keeps the module of the cell's layout loaded. The reference that was taken is the one that is given back.
     _layout: Option<ModuleRef>,
     device: Handle,
 }

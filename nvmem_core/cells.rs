@@ -3,7 +3,7 @@
 //! The list of a device's cells, and their files in sysfs.
 //!
 //! The list, a cell's file and the consumers of a cell share its [`Entry`] by reference. Removing a cell
-//! removes its file first, which waits for those who read it. The list alone has the cell's node in the
+//! removes its file, which waits for those who read it. The list alone has the cell's node in the
 //! device tree, and gives it back when the cell is removed, whoever holds the cell.
 
 use crate::{
@@ -205,7 +205,7 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
         let of_layout = crate::layout::adds_cell(device, post_process.is_some())?;
         #[cfg(not(CONFIG_OF))]
         let of_layout = false;
-        let entry = Entry::new(name, extent, of_layout, post_process)?;
+        let entry = Entry::new(name, extent, of_layout, post_process, &provider)?;
         let is_same = |its: &Arc<Entry>| {
             *its.name == *entry.name
                 && its.extent.offset == extent.offset
@@ -319,8 +319,18 @@ pub fn publish(device: &Device, in_sysfs: InSysfs) -> Result {
     }
 }
 
-/// Removes all cells that `which` wants removed.
+/// Removes all cells that `which` wants removed, and waits for their callbacks.
+///
+/// When it returns, no callback of theirs is running or will run, even if another call removes some of them at
+/// the same time. It waits for all accesses to the device that are in flight, once for all cells. With access
+/// to the device, as a callback of its provider or its layout has, calling it is a deadlock.
 pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
+    unlist(device, which);
+    device.synchronize();
+}
+
+/// Removes all cells that `which` wants removed. Calls of their callbacks may still be in flight.
+fn unlist(device: &Device, which: impl Fn(&Entry) -> bool) {
     loop {
         let (entry, announced, file, node) = {
             let mut cells = device.cells.lock();
@@ -329,6 +339,8 @@ pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
                 return;
             };
             listed.leaving = true;
+            // Together with the mark: another call that finds no cell left only has to synchronise.
+            listed.entry.detach();
             (
                 listed.entry.clone(),
                 listed.announced,
@@ -349,11 +361,11 @@ pub fn remove(device: &Device, which: impl Fn(&Entry) -> bool) {
         if announced == Announced::Yes {
             events::notify(Event::CellRemove(&entry));
         }
-        entry.revoke();
     }
 }
 
-/// Has all cells removed when the device is unregistered.
+/// Has all cells removed when the device is unregistered. Its provider was revoked before that, which has ended
+/// all calls of callbacks.
 pub struct Registration(ARef<Device>);
 
 impl Registration {
@@ -364,7 +376,7 @@ impl Registration {
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        remove(&self.0, |_| true);
+        unlist(&self.0, |_| true);
         // Nobody can add a cell any more, but `nvmem_layout_unregister()` may still remove some: wait until
         // their files are gone too, as the folder of the device goes next.
         let mut cells = self.0.cells.lock();

@@ -134,6 +134,11 @@ impl Nvmem {
         self.read_only.load(Relaxed)
     }
 
+    /// Waits for those who access the provider now. A deadlock for those who do.
+    pub fn synchronize(&self) {
+        self.provider.synchronize();
+    }
+
     pub fn set_read_only(&self, read_only: bool) {
         self.read_only.store(read_only, Relaxed);
     }

@@ -4,9 +4,9 @@
 //!
 //! A device whose node in the device tree has a container `nvmem-layout` gets a child on the bus
 //! `nvmem-layout`, for a driver to bind to. The child has a counted reference to its nvmem device, and
-//! finds that revoked (`ENODEV`) if it outlives it (H10). The cells that the driver adds are removed,
-//! and their callbacks revoked, before its `remove()` is called (H7); if its `probe()` fails, they are
-//! removed as well, and no others (H9). Who holds a cell of a layout keeps its module loaded (H8).
+//! finds that revoked (`ENODEV`) if it outlives it. The cells that the driver adds are removed, and calls of
+//! their callbacks in flight end, before its `remove()` is called; if its `probe()` fails, they are
+//! removed as well, and no others. Whoever holds a cell of a layout keeps its module loaded.
 
 use crate::{
     bindings as nvmem, bus, cells, device, dt,

@@ -187,7 +187,7 @@ impl Writer<'_> {
 ///
 /// # Invariants
 ///
-/// The callback may be called with `context` as long as `self` is there.
+/// The callback may be called with `context` by whoever has a reference to this.
 pub struct PostProcess {
     callback: PostProcessCallback,
     context: *mut c_void,
@@ -204,7 +204,7 @@ impl PostProcess {
     ///
     /// # Safety
     ///
-    /// It may be called until this is dropped.
+    /// It may be called by whoever gets a reference to what this returns.
     pub unsafe fn new(info: &bindings::nvmem_cell_info) -> Option<Self> {
         let context = info.priv_;
         // INVARIANT: By the function's requirements.

@@ -8,9 +8,11 @@
 //! accesses the object may sleep meanwhile, and revoking it waits for exactly those who do.
 
 use core::{
-    marker::PhantomData,
     ops::Deref,
-    ptr::drop_in_place, //
+    ptr::{
+        self,
+        drop_in_place, //
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -105,9 +107,8 @@ impl<T> SrcuRevocable<T> {
         }
         // INVARIANT: The object was available to this reader, and stays until it has left.
         Some(Guard {
-            data: self.data.get(),
+            revocable: self,
             _reader: reader,
-            _revocable: PhantomData,
         })
     }
 
@@ -136,6 +137,15 @@ impl<T> SrcuRevocable<T> {
         }
         revoked
     }
+
+    /// Waits for those who access the object now. Those who come later are not waited for.
+    ///
+    /// Objects that are [`Attached`] are taken from readers with this. It sleeps, for as long as the
+    /// slowest access takes. Calling it with a [`Guard`] of the same object is a deadlock.
+    pub fn synchronize(&self) {
+        // As in `revoke()`.
+        self.srcu.synchronize_expedited();
+    }
 }
 
 #[pinned_drop]
@@ -155,14 +165,13 @@ impl<T> PinnedDrop for SrcuRevocable<T> {
 ///
 /// # Invariants
 ///
-/// `data` is initialised as long as `_reader` is there.
+/// The object of `revocable` is initialised as long as `_reader` is there, which is a reader of its SRCU.
 #[must_use = "the object may be dropped as soon as its guard is"]
 pub struct Guard<'a, T> {
-    // Not a reference: as a function's argument that would have to be valid until the end of the
-    // function, and the object may be dropped as soon as the guard is.
-    data: *const T,
+    // Not a reference to the object: as a function's argument that would have to be valid until the end
+    // of the function, and the object may be dropped as soon as the guard is.
+    revocable: &'a SrcuRevocable<T>,
     _reader: srcu::Guard<'a>,
-    _revocable: PhantomData<&'a T>,
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -171,7 +180,50 @@ impl<T> Deref for Guard<'_, T> {
     fn deref(&self) -> &T {
         // SAFETY: By the type invariants it is initialised as long as `self`, and nobody has a mutable
         // reference.
-        unsafe { &*self.data }
+        unsafe { &*self.revocable.data.get() }
+    }
+}
+
+/// An object that is reached by those who access an [`SrcuRevocable`] only, its owner, and that can be
+/// taken from them while they go on accessing that.
+///
+/// It has no SRCU of its own. Any number of objects is taken from the readers by [`Attached::detach`] of
+/// each and one [`SrcuRevocable::synchronize`] of their owner: no reader has a reference to any of them
+/// after that, nor gets one. Nor does any reader after [`SrcuRevocable::revoke`] of the owner.
+///
+/// The object itself is dropped with the `Attached`.
+pub struct Attached<T> {
+    is_attached: AtomicFlag,
+    /// The address of the owner, which readers are compared with.
+    owner: usize,
+    object: T,
+}
+
+impl<T> Attached<T> {
+    /// Attaches an object to the `SrcuRevocable` that is accessed with `guard`.
+    pub fn new<U>(object: T, guard: &Guard<'_, U>) -> Self {
+        Self {
+            is_attached: AtomicFlag::new(true),
+            owner: ptr::from_ref(guard.revocable).addr(),
+            object,
+        }
+    }
+
+    /// The object, as long as the guard is there; [`None`] if it was detached, or if it is attached to
+    /// something else than what is accessed with `guard`.
+    pub fn access<'a, U>(&'a self, guard: &'a Guard<'_, U>) -> Option<&'a T> {
+        let is_owner = self.owner == ptr::from_ref(guard.revocable).addr();
+
+        // Relaxed: the grace period orders this read against what follows it, as in `try_access()`.
+        (is_owner && self.is_attached.load(Relaxed)).then_some(&self.object)
+    }
+
+    /// Makes the object inaccessible to those who come later.
+    ///
+    /// Those who have a reference to it keep that until they give up their guard:
+    /// [`SrcuRevocable::synchronize`] waits for them.
+    pub fn detach(&self) {
+        self.is_attached.store(false, Relaxed);
     }
 }
 
@@ -256,12 +308,30 @@ mod tests {
         Ok(())
     }
 
-    /// Somebody who revokes while others read.
+    #[test]
+    fn attached_objects_are_reached_by_readers_of_their_owner() -> Result {
+        let (_, owner) = counted()?;
+        let (_, other) = counted()?;
+        let guard = owner.try_access().ok_or(ENODEV)?;
+        let nested = owner.try_access().ok_or(ENODEV)?;
+        let foreign = other.try_access().ok_or(ENODEV)?;
+        let attached = Attached::new(7, &guard);
+        assert_eq!(attached.access(&guard), Some(&7));
+        assert_eq!(attached.access(&nested), Some(&7));
+        assert_eq!(attached.access(&foreign), None);
+
+        attached.detach();
+        assert_eq!(attached.access(&guard), None);
+        Ok(())
+    }
+
+    /// Revokes an object, or only waits for its readers, while others read.
     #[pin_data]
     struct Revoker {
         #[pin]
         object: SrcuRevocable<Counted>,
-        revoked: Atomic<u32>,
+        only_synchronizes: bool,
+        returned: Atomic<u32>,
         #[pin]
         begun: Completion,
         #[pin]
@@ -279,27 +349,36 @@ mod tests {
 
         fn run(this: Arc<Self>) {
             this.begun.complete_all();
-            this.object.revoke();
-            this.revoked.store(1, Release);
+            if this.only_synchronizes {
+                this.object.synchronize();
+            } else {
+                this.object.revoke();
+            }
+            this.returned.store(1, Release);
             this.ended.complete_all();
         }
     }
 
-    #[test]
-    fn revoking_waits_for_a_reader_who_sleeps() -> Result {
+    fn revoker(only_synchronizes: bool) -> Result<(Arc<Atomic<u32>>, Arc<Revoker>)> {
         let drops = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let counted = Counted(drops.clone());
         let revoker = Arc::pin_init(
             try_pin_init!(Revoker {
                 object <- SrcuRevocable::new(counted, c"test", static_lock_class!()),
-                revoked: Atomic::new(0),
+                only_synchronizes,
+                returned: Atomic::new(0),
                 begun <- Completion::new(),
                 ended <- Completion::new(),
                 work <- new_work!("revoker"),
             }),
             GFP_KERNEL,
         )?;
+        Ok((drops, revoker))
+    }
 
+    #[test]
+    fn revoking_waits_for_a_reader_who_sleeps() -> Result {
+        let (drops, revoker) = revoker(false)?;
         let guard = revoker.object.try_access().ok_or(ENODEV)?;
         let queued = workqueue::system_unbound().enqueue(revoker.clone());
         assert_eq!(queued.is_ok(), true);
@@ -310,13 +389,30 @@ mod tests {
             fsleep(Delta::from_millis(1));
         }
         fsleep(Delta::from_millis(50));
-        assert_eq!(revoker.revoked.load(Acquire), 0);
+        assert_eq!(revoker.returned.load(Acquire), 0);
         assert_eq!(drops.load(Acquire), 0);
         assert_eq!(guard.0.load(Acquire), 0);
 
         drop(guard);
         revoker.ended.wait_for_completion();
         assert_eq!(drops.load(Acquire), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn synchronizing_waits_for_a_reader_and_keeps_the_object() -> Result {
+        let (drops, revoker) = revoker(true)?;
+        let guard = revoker.object.try_access().ok_or(ENODEV)?;
+        let queued = workqueue::system_unbound().enqueue(revoker.clone());
+        assert_eq!(queued.is_ok(), true);
+        revoker.begun.wait_for_completion();
+        fsleep(Delta::from_millis(50));
+        assert_eq!(revoker.returned.load(Acquire), 0);
+
+        drop(guard);
+        revoker.ended.wait_for_completion();
+        assert_eq!(revoker.object.try_access().is_some(), true);
+        assert_eq!(drops.load(Acquire), 0);
         Ok(())
     }
 }
