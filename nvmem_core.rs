@@ -7,8 +7,10 @@
 //! reached through an `SrcuRevocable` only.
 //!
 //! - `bits`, `geometry` and `keepout` are pure logic;
-//! - `device` registers, finds and holds devices; `provider` is what can be taken from them;
-//! - `cell` and `cells` are named parts of devices, `lookup` and `dt` find them for consumers;
+//! - `device` registers, finds and holds devices; `provider` is what can be taken from them; `turns` decides
+//!   which writes may run at the same time;
+//! - `cell` and `cells` are named parts of devices, `lookup` and `dt` find them for consumers, `names` builds
+//!   their names;
 //! - `layout` is for drivers that know what is in a device;
 //! - `attributes` and `compat` are the files in sysfs, `events` is the notifier chain;
 //! - `consumer`, `provider_api`, `tree_api` and `managed` are what C calls, exported by `linkage.c`.
@@ -37,8 +39,6 @@ use kernel::prelude::*;
 mod bindings;
 #[path = "rust/kernel/bus.rs"]
 mod bus;
-#[path = "rust/kernel/sync/distinct_mutex.rs"]
-mod distinct_mutex;
 #[path = "rust/kernel/gpio.rs"]
 mod gpio;
 #[path = "rust/kernel/ida.rs"]
@@ -95,6 +95,8 @@ mod provider_api;
 mod tree_api;
 
 /// What the messages of this module begin with.
+#[path = "nvmem_core/turns.rs"]
+mod turns;
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
 
 /// Functions for C, whose types are checked against the header that C includes.

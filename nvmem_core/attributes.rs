@@ -52,7 +52,7 @@ pub fn write(device: &Device, offset: u64, buf: &[u8]) -> Result<usize> {
         return Err(EPERM);
     }
     let part = buf.get(..len).ok_or(EINVAL)?;
-    let written = provider.writer().write(offset, part);
+    let written = provider.writer()?.write(offset, part);
     written.map_err(not_permitted)?;
     Ok(len)
 }

@@ -117,15 +117,19 @@ fn buffer(extent: &Extent) -> Result<KVec<u8>> {
 
 /// Writes what `extent` describes, and returns the length of `value`.
 pub fn write(provider: &Provider, extent: &Extent, value: &[u8]) -> Result<usize> {
-    let mut writer = provider.writer();
-
     match extent.bits {
         None if value.len() != extent.bytes => return Err(EINVAL),
-        None => writer.write(extent.offset, value)?,
+        None => provider.writer()?.write(extent.offset, value)?,
         Some(bits) => {
             if value.len() != bits.value_bytes() && value.len() != extent.bytes {
                 return Err(EINVAL);
             }
+            // From before the bytes are read until they are written.
+            let writer = if bits.shares_bytes() {
+                provider.exclusive_writer()
+            } else {
+                provider.writer()?
+            };
             let stored = merge(provider, extent, bits, value)?;
             writer.write(extent.offset, &stored)?;
         }

@@ -351,7 +351,7 @@ exported! {
         err_int((|| {
             // SAFETY: By the C API, the device is held by the caller, and the buffer has this length.
             let (device, buf) = unsafe { (some_nvmem(nvmem)?, bytes(buf, len)) };
-            device.access()?.writer().write(offset, buf)?;
+            device.access()?.writer()?.write(offset, buf)?;
             Ok(len)
         })())
     }

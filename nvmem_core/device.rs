@@ -25,7 +25,7 @@ use crate::{
         Event, //
     },
     geometry::Geometry,
-    gpio, ida,
+    ida,
     keepout::{
         self,
         Keepout, //
@@ -45,7 +45,10 @@ use crate::{
         OwnedDevice,
         Setup, //
     },
-    provider::Provider,
+    provider::{
+        Provider,
+        WriteProtect, //
+    },
     srcu_revocable::{
         self,
         SrcuRevocable, //
@@ -219,7 +222,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     let write_protect = if config.ignore_wp {
         None
     } else {
-        gpio::Output::get_asserted(parent, c"wp")?
+        WriteProtect::get(parent)?
     };
     // SAFETY: By the function's requirements.
     let name = name_of(config, unsafe { string(config.name) }, &id)?;

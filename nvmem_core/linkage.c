@@ -31,6 +31,12 @@ DEFINE_MUTEX(nvmem_core_lookups_lock);
  */
 #define NVMEM_CORE_CAN_EXIT (IS_ENABLED(CONFIG_TASKS_RCU) || !IS_ENABLED(CONFIG_PREEMPTION))
 
+/* The memory of DEV is unprotected until the next write succeeds in asserting the line. */
+void nvmem_core_line_failed(struct device *dev, int error)
+{
+	dev_err_ratelimited(dev, "cannot assert the write-protect line after a write: %pe\n", ERR_PTR(error));
+}
+
 /* In nvmem_core.rs. */
 void *nvmem_core_start(void);
 void nvmem_core_stop(void *core);

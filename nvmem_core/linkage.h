@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the core has in C because only C can say it: static objects that macros initialise.
+ * What the core has in C because only C can say it: static objects that macros initialise, and a message with a
+ * rate limit, which is a macro too.
  */
 #ifndef NVMEM_CORE_LINKAGE_H
 #define NVMEM_CORE_LINKAGE_H
 
+#include <linux/device.h>
 #include <linux/idr.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -16,5 +18,7 @@ extern struct blocking_notifier_head nvmem_core_notifier;
 extern struct ida nvmem_core_ids;
 extern struct list_head nvmem_core_lookups;
 extern struct mutex nvmem_core_lookups_lock;
+
+void nvmem_core_line_failed(struct device *dev, int error);
 
 #endif

@@ -3,26 +3,35 @@
 //! What a provider brings, and takes away again: its callbacks, and what belongs to them.
 //!
 //! All of it is in a [`Provider`], which is in an `SrcuRevocable`: unregistering waits for the calls
-//! that are under way and drops it, and nobody can call anything of the provider's after that. This
-//! closes H2 (access after unbind), and with the copies of keepouts and the counted base device those
-//! of H1 that are about freed memory. A write has the lock of the write-protect line from the first
-//! byte that it reads to the last that it writes, which closes H13 and the unlocked part of H16.
+//! that are in flight and drops it, and nobody can call anything of the provider's after that. Keepouts are
+//! copied. A [`Writer`] has its turn from the first byte that it reads to the last that it writes, so that neither
+//! a read-modify-write nor a phase of the write-protect line has another write in its middle.
 
 use crate::{
     bindings,
     device::Device,
-    distinct_mutex::DistinctMutex,
     gpio,
     keepout::{
         self,
         Keepout,
         Piece, //
     },
+    turns::{
+        Turn,
+        Turns, //
+    },
 };
 use core::ffi::c_void;
 use kernel::{
+    device,
     prelude::*,
-    sync::MutexGuard, //
+    sync::{
+        aref::ARef,
+        atomic::{
+            AtomicFlag,
+            Relaxed, //
+        },
+    },
 };
 
 type ReadCallback = unsafe extern "C" fn(*mut c_void, c_uint, *mut c_void, usize) -> c_int;
@@ -37,15 +46,58 @@ type PostProcessCallback =
 ///
 /// The callbacks may be called with `context` as long as `self` is there.
 #[pin_data]
+// In this order: what writers change comes last, away from what readers need.
+#[repr(C)]
 pub struct Provider {
     read: Option<ReadCallback>,
     write: Option<ReadCallback>,
     fixup: Option<FixupCallback>,
     context: *mut c_void,
     keepouts: KVec<Keepout>,
-    /// Held while something is written, by which a provider may write to another one.
+    write_protect: Option<WriteProtect>,
     #[pin]
-    write_protect: DistinctMutex<Option<gpio::Output>>,
+    turns: Turns,
+}
+
+/// The write-protect line, which is asserted unless something is written.
+pub struct WriteProtect {
+    line: gpio::Output,
+    /// Changed by the writer that has the exclusive turn.
+    is_lifted: AtomicFlag,
+    /// The device that has the line, for messages.
+    dev: ARef<device::Device>,
+}
+
+impl WriteProtect {
+    /// Gets the line of `dev` and asserts it; [`None`] if it has no such line.
+    pub fn get(dev: &device::Device) -> Result<Option<Self>> {
+        let line = gpio::Output::get_asserted(dev, c"wp")?;
+        Ok(line.map(|line| Self {
+            line,
+            is_lifted: AtomicFlag::new(false),
+            dev: dev.into(),
+        }))
+    }
+
+    /// Calls `write` while the line is not asserted, in an exclusive turn.
+    fn lifted(&self, write: impl FnOnce() -> Result) -> Result {
+        if self.is_lifted.load(Relaxed) {
+            // A callback that is called from here writes.
+            return write();
+        }
+        self.line.set(false)?;
+        self.is_lifted.store(true, Relaxed);
+        let written = write();
+        self.is_lifted.store(false, Relaxed);
+        // The bytes are written, or not, whatever becomes of the line.
+        if let Err(error) = self.line.set(true) {
+            // CAST: `device::Device` is a transparent wrapper.
+            let dev = core::ptr::from_ref(&*self.dev).cast_mut().cast();
+            // SAFETY: The device has a reference. The function only prints.
+            unsafe { bindings::nvmem_core_line_failed(dev, error.to_errno()) };
+        }
+        written
+    }
 }
 
 // SAFETY: The callbacks are called by any thread that accesses the device, with the same context.
@@ -63,7 +115,7 @@ impl Provider {
     pub unsafe fn new(
         config: &bindings::nvmem_config,
         keepouts: KVec<Keepout>,
-        write_protect: Option<gpio::Output>,
+        write_protect: Option<WriteProtect>,
     ) -> impl PinInit<Self> + use<> {
         let bindings::nvmem_config {
             reg_read: read,
@@ -80,7 +132,8 @@ impl Provider {
             fixup,
             context,
             keepouts,
-            write_protect <- DistinctMutex::new(write_protect, c"nvmem write"),
+            write_protect,
+            turns <- Turns::new(),
         })
     }
 
@@ -102,11 +155,22 @@ impl Provider {
         whole(done, buf.len())
     }
 
-    /// Waits for its turn to write.
-    pub fn writer(&self) -> Writer<'_> {
+    /// Waits for a turn to write what does not depend on what is stored.
+    pub fn writer(&self) -> Result<Writer<'_>> {
+        if self.write_protect.is_some() {
+            return Ok(self.exclusive_writer());
+        }
+        Ok(Writer {
+            provider: self,
+            _turn: self.turns.shared()?,
+        })
+    }
+
+    /// Waits for a turn to write what depends on bytes that are read meanwhile.
+    pub fn exclusive_writer(&self) -> Writer<'_> {
         Writer {
             provider: self,
-            write_protect: self.write_protect.lock(),
+            _turn: self.turns.exclusive(),
         }
     }
 
@@ -140,15 +204,15 @@ impl Provider {
     }
 }
 
-/// The one who may write at this moment.
+/// The right to write to a provider's device.
 pub struct Writer<'a> {
     provider: &'a Provider,
-    write_protect: MutexGuard<'a, Option<gpio::Output>>,
+    _turn: Turn<'a>,
 }
 
 impl Writer<'_> {
     /// Writes `buf` from `offset` on, except for what is kept out of.
-    pub fn write(&mut self, offset: u32, buf: &[u8]) -> Result {
+    pub fn write(&self, offset: u32, buf: &[u8]) -> Result {
         let provider = self.provider;
         if provider.keepouts.is_empty() {
             return self.write_piece(offset, buf);
@@ -165,21 +229,16 @@ impl Writer<'_> {
         whole(done, buf.len())
     }
 
-    fn write_piece(&mut self, offset: u32, buf: &[u8]) -> Result {
-        if self.provider.write.is_none() {
+    fn write_piece(&self, offset: u32, buf: &[u8]) -> Result {
+        let provider = self.provider;
+        if provider.write.is_none() {
             return Err(EOPNOTSUPP);
         }
-        if let Some(line) = &*self.write_protect {
-            line.set(false)?;
+        let write = || provider.call_write(offset, buf);
+        match &provider.write_protect {
+            Some(line) => line.lifted(write),
+            None => write(),
         }
-        let written = self.provider.call_write(offset, buf);
-        if let Some(line) = &*self.write_protect {
-            // The bytes are written, or not, whatever becomes of the line.
-            if let Err(error) = line.set(true) {
-                pr_err!("the write-protect line cannot be asserted again: {error:?}\n");
-            }
-        }
-        written
     }
 }
 
@@ -232,7 +291,7 @@ impl PostProcess {
 }
 
 /// What a callback says by `ret`: zero for success, or a negative error number. The number of bytes is
-/// what some return for success.
+/// what some return for success. A number that is neither is an error of the callback.
 fn outcome(ret: c_int, len: usize) -> Result {
     match usize::try_from(ret) {
         Err(_) => Err(Error::from_errno(ret)),
