@@ -86,6 +86,8 @@ mod layout;
 mod lookup;
 #[path = "nvmem_core/managed.rs"]
 mod managed;
+#[path = "nvmem_core/names.rs"]
+mod names;
 #[path = "nvmem_core/provider.rs"]
 mod provider;
 #[path = "nvmem_core/provider_api.rs"]
@@ -93,10 +95,10 @@ mod provider_api;
 #[cfg(CONFIG_OF)]
 #[path = "nvmem_core/tree_api.rs"]
 mod tree_api;
-
-/// What the messages of this module begin with.
 #[path = "nvmem_core/turns.rs"]
 mod turns;
+
+/// What the messages of this module begin with.
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
 
 /// Functions for C, whose types are checked against the header that C includes.

@@ -21,6 +21,7 @@ use crate::{
         Invalid,
         Request, //
     },
+    names,
     of::Node,
     provider::PostProcess,
     sysfs::{
@@ -32,7 +33,6 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    str::CString,
     sync::{
         aref::ARef,
         Arc, //
@@ -114,7 +114,7 @@ impl Cells {
         let Entry { name, extent, .. } = &*listed.entry;
         let (offset, bit) = (extent.offset, extent.bit_offset);
         let setup = Setup {
-            name: CString::try_from_fmt(fmt!("{}@{offset:x},{bit:x}", &**name))?,
+            name: names::with_suffix(name, fmt!("@{offset:x},{bit:x}"))?,
             mode: 0o444 & device.mode,
             size: extent.bytes,
         };

@@ -34,6 +34,7 @@ use crate::{
         ModulePtr,
         ModuleRef, //
     },
+    names,
     of::{
         self,
         Node, //
@@ -490,8 +491,8 @@ fn name_of(config: &bindings::nvmem_config, given: Option<&CStr>, id: &ida::Id) 
 
     Ok(match (given, config.id) {
         (Some(name), bindings::NVMEM_DEVID_NONE) => CString::try_from(name)?,
-        (Some(name), bindings::NVMEM_DEVID_AUTO) => CString::try_from_fmt(fmt!("{name}{number}"))?,
-        (Some(name), given) => CString::try_from_fmt(fmt!("{name}{given}"))?,
+        (Some(name), bindings::NVMEM_DEVID_AUTO) => names::with_suffix(name, fmt!("{number}"))?,
+        (Some(name), given) => names::with_suffix(name, fmt!("{given}"))?,
         (None, _) => CString::try_from_fmt(fmt!("nvmem{number}"))?,
     })
 }

@@ -15,11 +15,11 @@ use crate::{
         Handle, //
     },
     layout,
+    names,
     of::Node, //
 };
 use kernel::{
     prelude::*,
-    str::CString,
     sync::aref::ARef, //
 };
 
@@ -33,42 +33,66 @@ pub fn add_cells(device: &Device, parent: &Node) -> Result {
     Ok(())
 }
 
+/// What is known of a cell.
+///
+/// # Invariants
+///
+/// `name` is null or a string that `kfree()` frees.
+struct Info(bindings::nvmem_cell_info);
+
+impl Info {
+    fn new(name: &[u8]) -> Result<Self> {
+        let mut info: bindings::nvmem_cell_info = pin_init::zeroed();
+        let (name, ..) = names::terminated(&[name])?.into_raw_parts();
+        info.name = name.cast();
+        // INVARIANT: A `KVec` is memory of `kmalloc()`, and was given up.
+        Ok(Self(info))
+    }
+}
+
+impl Drop for Info {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, and nobody has a reference to the name.
+        unsafe { kernel::bindings::kfree(self.0.name.cast()) };
+    }
+}
+
 fn add_cell(device: &Device, node: ARef<Node>) -> Result {
-    let name = CString::try_from_fmt(fmt!("{}", kernel::str::BStr::from_bytes(node.name())))?;
-    let mut info: bindings::nvmem_cell_info = pin_init::zeroed();
-    (info.offset, info.bytes) = pair(&node, c"reg").ok_or_else(|| refuse(device, &name, "reg"))?;
-    info.name = name.as_char_ptr();
-    info.np = node.as_raw();
+    let mut info = Info::new(node.name())?;
+    let Info(cell) = &mut info;
+    let refused = |property| {
+        let dev: &kernel::device::Device = device.as_ref();
+        let name = kernel::str::BStr::from_bytes(node.name());
+        dev_err!(dev, "cell {name} has an invalid property {property}\n");
+        EINVAL
+    };
+    (cell.offset, cell.bytes) = pair(&node, c"reg").ok_or_else(|| refused("reg"))?;
+    cell.np = node.as_raw();
 
     if let Some(value) = node.property(c"bits") {
         let bits = pair(&node, c"bits").filter(|_| value.len() == 8);
         if let Some((bit_offset, nbits)) = bits {
-            let all = u64::from(info.bytes).saturating_mul(8);
+            let all = u64::from(cell.bytes).saturating_mul(8);
             let end = u64::from(bit_offset).saturating_add(u64::from(nbits));
             if nbits == 0 || u64::from(bit_offset) >= all || end > all {
-                return Err(refuse(device, &name, "bits"));
+                return Err(refused("bits"));
             }
-            (info.bit_offset, info.nbits) = (bit_offset, nbits);
+            (cell.bit_offset, cell.nbits) = (bit_offset, nbits);
         }
     }
 
-    device.access()?.fix_up(device, &mut info);
+    // It may put in another name, as it may with the C core: then it frees this one.
+    device.access()?.fix_up(device, cell);
     // SAFETY: What is not from here is from the provider, whose callbacks may be called until its cells
     // are removed.
-    let cell = unsafe { cells::NewCell::from_info(&info) }?;
+    let new = unsafe { cells::NewCell::from_info(cell) }?;
     // SAFETY: The node has a reference as long as `node` is there, or was put in by the provider.
-    let node = unsafe { Node::from_raw(info.np) }.map(ARef::from);
-    cells::add(device, cell, node)
+    let node = unsafe { Node::from_raw(cell.np) }.map(ARef::from);
+    cells::add(device, new, node)
 }
 
 fn pair(node: &Node, name: &CStr) -> Option<(u32, u32)> {
     Some((node.u32_at(name, 0)?, node.u32_at(name, 1)?))
-}
-
-fn refuse(device: &Device, name: &CStr, property: &str) -> Error {
-    let dev: &kernel::device::Device = device.as_ref();
-    dev_err!(dev, "cell {name} has an invalid property {property}\n");
-    EINVAL
 }
 
 /// The device that `node` refers to in its property `nvmem`: the one called `id`, or the first.
