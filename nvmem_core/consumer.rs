@@ -147,7 +147,12 @@ fn get_cell(dev: &kernel::device::Device, id: Option<&CStr>) -> Result<KBox<Cell
             found => return found,
         }
     }
-    lookup::cell(dev.name(), id.ok_or(EINVAL)?)
+    let id = id.ok_or(EINVAL)?;
+    // CAST: `Device` is a transparent wrapper.
+    let dev = ptr::from_ref(dev).cast();
+    // SAFETY: The device is valid, and its name a string if it has one. Tables cannot name a device that has none.
+    let name = unsafe { string(kernel::bindings::dev_name(dev)) }.ok_or(ENOENT)?;
+    lookup::cell(name, id)
 }
 
 /// The cell `id` of a consumer, as a number of exactly `N` bytes in the machine's order.

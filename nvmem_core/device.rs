@@ -317,13 +317,18 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     let in_sysfs = Arc::new(owned_device::Registration::new(unregistered)?, GFP_KERNEL)?;
     registration.added = Some(in_sysfs.clone());
     registration.listed = Some(Listed::new(&device));
-    registration.announced = Some(Announced::new(&device));
     cells::publish(&device, in_sysfs)?;
     #[cfg(CONFIG_OF)]
     {
         registration.layout = crate::layout::populate(&device)?;
     }
     *device.registration.lock() = Some(registration);
+
+    // Last, when the device is complete. Nobody unregisters what has not been returned yet.
+    let announced = Announced::new(&device);
+    if let Some(registration) = &mut *device.registration.lock() {
+        registration.announced = Some(announced);
+    }
     Ok(device)
 }
 

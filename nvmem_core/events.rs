@@ -2,9 +2,12 @@
 
 //! What the nvmem notifier chain is told, and when.
 //!
-//! A device is announced when it can be found, its cells after it. When it goes it is said so first,
-//! whoever still holds it, then its layout and its cells. No lock of the core is held, so that a
-//! listener may look up and put what it likes. This closes H11 and H12.
+//! A device can be found before the first of its cells is announced, and is announced itself when it is complete,
+//! with the cells of its layout if that is bound by then. Its removal is announced first, whoever still holds it,
+//! then that of its layout and its cells.
+//!
+//! A listener may look up and put what it likes: the only lock that is held is the chain's own, for reading. It
+//! must not add or remove a listener.
 
 use crate::{
     bindings,

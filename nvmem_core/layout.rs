@@ -91,16 +91,16 @@ unsafe impl Send for Layout {}
 // SAFETY: As for `Send`.
 unsafe impl Sync for Layout {}
 
-/// What the driver of a layout is about.
+/// The state of a layout's driver.
 #[derive(Clone, Copy)]
 enum Driver {
     /// There is none.
     Absent,
-    /// It finds out which cells there are, in this task.
-    Probing(*mut bindings::task_struct),
-    /// It stays, and this is its module.
+    /// It is being bound, and adds its cells in this task.
+    Probing(*mut bindings::task_struct, ModulePtr),
+    /// It is bound.
     Bound(ModulePtr),
-    /// It fails or leaves, and stops what it may still do.
+    /// Its probe has failed or it is being unbound, and its cells are being removed.
     Leaving,
 }
 
@@ -151,15 +151,17 @@ extern "C" fn bus_probe(dev: *mut bindings::device) -> c_int {
         let (Some(probe), Some(_)) = (driver.probe, driver.remove) else {
             return Err(EINVAL);
         };
-        layout.set_driver(Driver::Probing(current!().as_ptr()));
+        let module = ModulePtr::new(driver.driver.owner);
+        layout.set_driver(Driver::Probing(current!().as_ptr(), module));
         // SAFETY: The driver expects a layout device that it can be bound to.
-        let probed = to_result(unsafe { probe(dev.cast()) });
-        if let Err(error) = probed {
+        let probed = unsafe { probe(dev.cast()) };
+        // The driver core takes a positive result for a failure, too.
+        if probed != 0 {
             layout.remove_cells();
             layout.set_driver(Driver::Absent);
-            return Err(error);
+            return Ok(probed);
         }
-        layout.set_driver(Driver::Bound(ModulePtr::new(driver.driver.owner)));
+        layout.set_driver(Driver::Bound(module));
         events::notify(Event::LayoutAdd(layout));
         Ok(0)
     })
@@ -211,21 +213,28 @@ pub fn adds_cell(device: &device::Device, has_callback: bool) -> Result<bool> {
     };
     let driver = *layout.driver.lock();
     match driver {
-        Driver::Probing(task) if task == current!().as_ptr() => Ok(true),
-        Driver::Probing(_) | Driver::Bound(_) => Ok(has_callback),
+        Driver::Probing(task, _) if task == current!().as_ptr() => Ok(true),
+        Driver::Probing(..) | Driver::Bound(_) => Ok(has_callback),
         Driver::Leaving if has_callback => Err(ENODEV),
         Driver::Absent | Driver::Leaving => Ok(false),
     }
 }
 
-/// Keeps the layout of the device loaded, which must be bound: `EPROBE_DEFER` otherwise.
+/// Keeps the module of the device's layout loaded: `EPROBE_DEFER` if that has no driver, or one that is being
+/// unbound or unloaded.
+///
+/// A driver that is being bound will do: its cells may be used as soon as they are added. If it fails after all,
+/// they are removed, and whoever holds one gets `ENODEV`.
 pub fn module_of(device: &device::Device) -> Result<ModuleRef> {
     let layout = device.layout.lock().clone().ok_or(EPROBE_DEFER)?;
     let driver = layout.driver.lock();
     match *driver {
-        // SAFETY: The driver cannot leave before `remove_cells()` has had the lock.
-        Driver::Bound(module) => unsafe { module.try_get() }.ok_or(EPROBE_DEFER),
-        Driver::Absent | Driver::Probing(_) | Driver::Leaving => Err(EPROBE_DEFER),
+        Driver::Probing(_, module) | Driver::Bound(module) => {
+            // SAFETY: The driver is not unregistered, and its module not freed, before this lock has been taken
+            // to change the state: by `bus_remove()`, or by `bus_probe()` when it has failed.
+            unsafe { module.try_get() }.ok_or(EPROBE_DEFER)
+        }
+        Driver::Absent | Driver::Leaving => Err(EPROBE_DEFER),
     }
 }
 

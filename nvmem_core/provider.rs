@@ -294,10 +294,11 @@ impl PostProcess {
 /// what some return for success. A number that is neither is an error of the callback.
 fn outcome(ret: c_int, len: usize) -> Result {
     match usize::try_from(ret) {
-        Err(_) => Err(Error::from_errno(ret)),
         Ok(0) => Ok(()),
         Ok(count) if count == len => Ok(()),
         Ok(_) => Err(EIO),
+        Err(_) if ret.unsigned_abs() > kernel::bindings::MAX_ERRNO => Err(EINVAL),
+        Err(_) => Err(Error::from_errno(ret)),
     }
 }
 
