@@ -134,13 +134,13 @@ impl Nvmem {
         self.provider.try_access().ok_or(ENODEV)
     }
 
-    pub fn is_read_only(&self) -> bool {
-        self.read_only.load(Relaxed)
-    }
-
     /// Waits for those who access the provider now. A deadlock for those who do.
     pub fn synchronize(&self) {
         self.provider.synchronize();
+    }
+
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Relaxed)
     }
 
     pub fn set_read_only(&self, read_only: bool) {
@@ -343,42 +343,45 @@ pub fn unregister(device: &Device) {
 
 /// Finds the device that `matches`, and keeps its provider loaded.
 ///
-/// `EPROBE_DEFER` if there is none yet, `EINVAL` if the provider is being unloaded.
+/// `EPROBE_DEFER` if there is none yet, `EINVAL` if the provider is being unloaded. The device has its parent while
+/// `matches` looks at it.
 pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
+    // With access to the provider, for which unregistering waits.
+    hold(|dev| ours(dev).access().is_ok_and(|_provider| matches(dev)))
+}
+
+/// Finds the device that `is_it` tells by what a device on the bus keeps.
+fn hold(mut is_it: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
     let found = BUS_TYPE
-        .find(|dev| {
-            let device = ours(dev);
-            // With access to the provider, for which unregistering waits: the device has its parent then.
-            device.listed.load(Relaxed) && device.access().is_ok_and(|_provider| matches(dev))
-        })
+        .find(|dev| ours(dev).listed.load(Relaxed) && is_it(dev))
         .ok_or(EPROBE_DEFER)?;
-    let device = ours(&found);
+    // CAST: As in `ours()`.
+    // SAFETY: The reference is handed over, and the device is one of ours.
+    let device: ARef<Device> = unsafe { ARef::from_raw(ARef::into_raw(found).cast()) };
 
     let owner = device.provider.try_access_with(|_| {
         // SAFETY: The module cannot be freed before its provider is revoked.
         unsafe { device.owner.try_get() }
     });
     let Some(owner) = owner.ok_or(EPROBE_DEFER)? else {
-        dev_err!(&*found, "its provider is being unloaded\n");
+        let dev: &device::Device = (*device).as_ref();
+        dev_err!(dev, "its provider is being unloaded\n");
         return Err(EINVAL);
     };
-    Ok(Handle {
-        device: device.into(),
-        owner,
-    })
+    Ok(Handle { device, owner })
 }
 
 /// Finds a device by its name, which may have a newline behind it.
 pub fn find_by_name(name: &CStr) -> Result<Handle> {
     let name = name.to_bytes();
     let name = name.strip_suffix(b"\n").unwrap_or(name);
-    find(|dev| dev.name().to_bytes() == name)
+    hold(|dev| dev.name().to_bytes() == name)
 }
 
 /// Finds a device by its node in the device tree.
 #[cfg(CONFIG_OF)]
 pub fn find_by_node(node: &Node) -> Result<Handle> {
-    find(|dev| ours(dev).has_node(node))
+    hold(|dev| ours(dev).has_node(node))
 }
 
 fn find_named(name: &CStr) -> Option<ARef<device::Device>> {
