@@ -1172,6 +1172,14 @@ static void cell_look_ups_say_what_is_missing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, cell_get_error(mem, "first"), -ENOENT);
 }
 
+static void device_without_a_name_has_no_cells(struct kunit *test)
+{
+	struct device *nameless = kunit_kzalloc(test, sizeof(*nameless), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, nameless);
+	KUNIT_EXPECT_EQ(test, cell_error(nvmem_cell_get(nameless, "cell")), -ENOENT);
+}
+
 static void cell_is_read_and_written(struct kunit *test)
 {
 	struct memory *mem = test->priv;
@@ -2243,6 +2251,29 @@ static void tree_index_reaches_the_post_processing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->index, 5);
 }
 
+static void rename_cell(struct nvmem_device *nvmem, struct nvmem_cell_info *cell)
+{
+	const char *name = kasprintf(GFP_KERNEL, "renamed-%s", cell->name);
+
+	if (name) {
+		kfree(cell->name);
+		cell->name = name;
+	}
+}
+
+static void tree_names_are_the_fixup_s(struct kunit *test)
+{
+	struct memory *mem = test->priv;
+
+	tree_with(mem, NULL);
+	mem->config.add_legacy_fixed_of_cells = true;
+	mem->config.fixup_dt_cell_info = rename_cell;
+	plug(mem);
+	look_up(mem, "renamed-word");
+	mem->consumer->of_node = NULL;
+	expect_cell(mem, hold_cell(mem, "renamed-word"), mem->bytes + 4, 4);
+}
+
 struct bad_node_case {
 	const char *desc;
 	size_t reg_words;
@@ -2291,7 +2322,7 @@ struct layout_driver {
 	int probes, removes;
 	/* What is to go wrong. */
 	bool no_add_cells;
-	int add_error;
+	int add_error, probe_result;
 	int register_error;
 };
 
@@ -2323,9 +2354,9 @@ static int layout_probe(struct nvmem_layout *layout)
 	if (!driver->no_add_cells)
 		layout->add_cells = layout_add_cells;
 	driver->register_error = nvmem_layout_register(layout);
-	if (!driver->register_error)
+	if (!driver->register_error && !driver->probe_result)
 		driver->layout = layout;
-	return driver->register_error;
+	return driver->register_error ?: driver->probe_result;
 }
 
 static void layout_remove(struct nvmem_layout *layout)
@@ -2481,6 +2512,21 @@ static void layout_passes_errors_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tree_cell_error(tree, "word"), -EPROBE_DEFER);
 }
 
+static void layout_with_a_positive_result_is_not_bound(struct kunit *test)
+{
+	struct memory *mem = test->priv;
+	struct tree *tree = tree_with(mem, LAYOUT_COMPATIBLE);
+	struct layout_driver *driver = layout_driver_create(test);
+
+	driver->probe_result = 1;
+	layout_driver_add(test, driver);
+	plug(mem);
+	KUNIT_EXPECT_EQ(test, driver->probes, 1);
+	KUNIT_EXPECT_EQ(test, tree_cell_error(tree, "word"), -EPROBE_DEFER);
+	unplug(mem);
+	KUNIT_EXPECT_EQ(test, driver->removes, 0);
+}
+
 static void layout_driver_wants_probe_and_remove(struct kunit *test)
 {
 	struct memory *mem = test->priv;
@@ -2538,6 +2584,7 @@ static struct kunit_case nvmem_core_cases[] = {
 	KUNIT_CASE(no_owners),
 #endif
 	KUNIT_CASE(cell_look_ups_say_what_is_missing),
+	KUNIT_CASE(device_without_a_name_has_no_cells),
 	KUNIT_CASE(cell_is_read_and_written),
 	KUNIT_CASE(cell_write_wants_the_exact_length),
 	KUNIT_CASE(cell_access_passes_errors_on),
@@ -2585,6 +2632,7 @@ static struct kunit_case nvmem_core_cases[] = {
 	KUNIT_CASE(tree_cells_are_found_by_phandle),
 	KUNIT_CASE(tree_defers_and_tables_complete_it),
 	KUNIT_CASE(tree_index_reaches_the_post_processing),
+	KUNIT_CASE(tree_names_are_the_fixup_s),
 	KUNIT_CASE_PARAM(tree_bad_cells_fail_the_register, bad_node_gen_params),
 	KUNIT_CASE(layout_container_is_found),
 	KUNIT_CASE(layout_fixed_is_built_in),
@@ -2593,6 +2641,7 @@ static struct kunit_case nvmem_core_cases[] = {
 	KUNIT_CASE(layout_is_removed_with_the_device),
 	KUNIT_CASE(layout_wants_add_cells),
 	KUNIT_CASE(layout_passes_errors_on),
+	KUNIT_CASE(layout_with_a_positive_result_is_not_bound),
 	KUNIT_CASE(layout_driver_wants_probe_and_remove),
 #else
 	KUNIT_CASE(no_tree),
@@ -2797,6 +2846,33 @@ static void unregister_waits_for_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, way->go(mem), -ENODEV);
 }
 
+static void results_that_are_no_errors_are_einval(struct kunit *test)
+{
+	struct memory *mem = test->priv;
+
+	hold_all(mem);
+	mem->error = -MAX_ERRNO;
+	KUNIT_EXPECT_EQ(test, by_device_read(mem), -MAX_ERRNO);
+	mem->error = -MAX_ERRNO - 1;
+	KUNIT_EXPECT_EQ(test, by_device_read(mem), -EINVAL);
+	KUNIT_EXPECT_EQ(test, by_cell_read(mem), -EINVAL);
+	mem->error = INT_MIN;
+	KUNIT_EXPECT_EQ(test, by_cell_write(mem), -EINVAL);
+}
+
+static void device_cell_read_fills_what_it_returns(struct kunit *test)
+{
+	struct nvmem_cell_info info = { .offset = 4, .bytes = 1 };
+	struct memory *mem = test->priv;
+	u8 buf[4] = { 0xaa, 0xaa, 0xaa, 0xaa }, want[4] = { mem->bytes[4], 0xaa, 0xaa, 0xaa };
+
+	/* The cell's raw length is a word. */
+	mem->config.word_size = 4;
+	plug(mem);
+	KUNIT_EXPECT_EQ(test, nvmem_device_cell_read(hold_device(mem), &info, buf), 1);
+	KUNIT_EXPECT_MEMEQ(test, buf, want, sizeof(buf));
+}
+
 static void handles_are_put_after_the_end(struct kunit *test)
 {
 	struct memory *mem = test->priv;
@@ -2931,10 +3007,10 @@ static void consumer_lets_go_when_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&mem->late), 0);
 }
 
-static void device_is_told_before_its_cells(struct kunit *test)
+static void device_is_told_when_it_is_complete(struct kunit *test)
 {
 	static const unsigned long want[] = {
-		NVMEM_ADD, NVMEM_CELL_ADD, NVMEM_CELL_ADD,
+		NVMEM_CELL_ADD, NVMEM_CELL_ADD, NVMEM_ADD,
 		NVMEM_REMOVE, NVMEM_CELL_REMOVE, NVMEM_CELL_REMOVE,
 	};
 	static const struct nvmem_cell_info cells[] = {
@@ -3215,9 +3291,9 @@ static void layout_that_fails_takes_its_cells_along(struct kunit *test)
 static void layout_is_told_after_its_cells(struct kunit *test)
 {
 	static const unsigned long want[] = {
-		NVMEM_ADD, NVMEM_CELL_ADD,
+		NVMEM_CELL_ADD,
 		NVMEM_CELL_ADD, NVMEM_CELL_ADD, NVMEM_CELL_ADD, NVMEM_CELL_ADD, NVMEM_CELL_ADD,
-		NVMEM_LAYOUT_ADD,
+		NVMEM_LAYOUT_ADD, NVMEM_ADD,
 	};
 	struct memory *mem = test->priv;
 	struct layout_driver *driver = layout_driver_create(test);
@@ -3232,7 +3308,7 @@ static void layout_is_told_after_its_cells(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, events->count, ARRAY_SIZE(want));
 	for (i = 0; i < ARRAY_SIZE(want); i++)
 		KUNIT_EXPECT_EQ(test, events->seen[i].event, want[i]);
-	KUNIT_EXPECT_PTR_EQ(test, events->seen[i - 1].data, (void *)layout);
+	KUNIT_EXPECT_PTR_EQ(test, events->seen[i - 2].data, (void *)layout);
 
 	unplug(mem);
 	KUNIT_EXPECT_EQ(test, events->count, 2 * ARRAY_SIZE(want));
@@ -3306,6 +3382,8 @@ static void consumers_storm_a_provider_that_comes_and_goes(struct kunit *test)
 static struct kunit_case nvmem_core_lifetime_cases[] = {
 	KUNIT_CASE_PARAM(access_after_unregister_is_enodev, way_gen_params),
 	KUNIT_CASE_PARAM(unregister_waits_for_access, way_gen_params),
+	KUNIT_CASE(results_that_are_no_errors_are_einval),
+	KUNIT_CASE(device_cell_read_fills_what_it_returns),
 	KUNIT_CASE(handles_are_put_after_the_end),
 	KUNIT_CASE(name_and_size_outlive_the_device),
 	KUNIT_CASE(held_device_is_not_found),
@@ -3318,7 +3396,7 @@ static struct kunit_case nvmem_core_lifetime_cases[] = {
 #endif
 	KUNIT_CASE(remove_is_told_while_held),
 	KUNIT_CASE(consumer_lets_go_when_told),
-	KUNIT_CASE(device_is_told_before_its_cells),
+	KUNIT_CASE(device_is_told_when_it_is_complete),
 	KUNIT_CASE_PARAM(bits_across_bytes_are_written_right, bits_right_gen_params),
 	KUNIT_CASE_PARAM(bits_beyond_the_cell_are_ignored, bits_right_gen_params),
 	KUNIT_CASE(bits_of_one_byte_have_two_writers),

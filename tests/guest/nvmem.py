@@ -172,7 +172,8 @@ class Provider(Device, Accessible):
 
     Fields are those of struct nvmem_config, and: cell, keepout (lists of cell() and "START-END:VALUE"),
     base (a device or "self"), legacy (add_legacy_fixed_of_cells), fixup, ops ("rw", "r", "w", "-"),
-    devm, dev="none", owner="tester", through (a provider that is written to as well). Its bytes are pattern() at first.
+    devm, dev="none", owner="tester", through (a provider that is written to as well; or "self", "bits": the callback
+    writes all of it, or 3 bits from bit 2 on, to its own device, 64 bytes further). Its bytes are pattern() at first.
     """
 
     def __init__(self, device, node=None, **fields):
@@ -229,10 +230,16 @@ class Notifier(Handle):
         words = (word.split(":") for word in command("events", self).text.split())
         return [(self.NAMES[int(event)], *rest) for event, *rest in words]
 
+    def hold_up(self, event=None):
+        """Hold up those who report an event of this name, until this is called for another one or none."""
+        numbers = {name: number for number, name in self.NAMES.items()}
+        command("notifier_gate", self, numbers.get(event, 0))
+
 
 class Layout(Callee):
     """A layout driver. cell: list of cell(); probe, fail: errnos of probing, and of adding cells after
-    `after` of them; no_add; dt: the device tree's cells too; read: bytes to read before."""
+    `after` of them; no_add; no_unregister: remove() leaves the cells to the core; dt: the device tree's cells
+    too; read: bytes to read before."""
 
     _names = itertools.count()
 

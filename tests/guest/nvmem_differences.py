@@ -21,6 +21,9 @@ Outcome = namedtuple("Outcome", "value text calls memory", defaults=("", "", "")
 """What a step returned, said, had the provider called for, and left in its memory if that changed."""
 
 
+MAX_ERRNO = 4095
+
+
 class Setup:
     """A provider's configuration."""
 
@@ -138,6 +141,8 @@ class Model:
         """Whether the callback did what it was to do."""
         if what not in self.setup.ops:
             raise Failure(errno.EOPNOTSUPP)
+        if self.error < -MAX_ERRNO:
+            raise Failure(errno.EINVAL)
         if self.error < 0:
             raise Failure(-self.error)
         if self.error:
@@ -396,7 +401,7 @@ def letters(events):
 
 
 def events_in_order(events):
-    return re.fullmatch("(A[aLr]*R[lr]*)*", events) and all(
+    return re.fullmatch("([aLr]*A[aLr]*R[lr]*)*", events) and all(
         events.count(add) == events.count(remove) for add, remove in ("AR", "ar", "Ll"))
 
 
@@ -453,7 +458,7 @@ DIFFERENCES = (
         lambda setup, step, c, ours: step["op"] == "tree"
         and only_more_files(c, step["failed"], ours, step["later"])),
     Difference(
-        "order of events", "C announces cells before their device, and layouts never (H11)",
+        "events of layouts", "C announces none, nor the end of a layout's cells with it (H11)",
         lambda setup, step, c, ours: step["op"] == "events" and events_in_order(letters(ours.text))
         and Counter(letters(c.text)) == Counter(re.sub("[Ll]", "", letters(ours.text)) + "ar" * step["c_only"])),
     Difference(
@@ -470,8 +475,10 @@ DIFFERENCES = (
     Difference(
         "positive results of callbacks", "C hands them on as if they were errors; here a length is success, else EIO",
         lambda setup, step, c, ours: step["error"] > 0 and as_expected(setup, step, ours)),
+    Difference(
+        "results of callbacks that are no errnos", "C hands them on; here they are EINVAL",
+        lambda setup, step, c, ours: step["error"] < -MAX_ERRNO and as_expected(setup, step, ours)),
 )
-
 
 
 def reads_cell(step):
@@ -496,6 +503,9 @@ FATAL = (
           and step["cell"].bit_offset >= 8 * step["cell"].bytes),
     Fatal("positive result while a cell is read", "C takes it for the address of the data",
           lambda setup, step: step["error"] > 0 and reads_cell(step)),
+    Fatal("result that is no errno while a cell or a file is read or written",
+          "C takes it for the address of the data, or for a length",
+          lambda setup, step: step["error"] < -MAX_ERRNO and (reads_cell(step) or step["op"].startswith("file"))),
     Fatal("behind the end of an empty cell", "C copies what is behind its buffer",
           lambda setup, step: step["op"] == "cell_file_read" and step["offset"] > 0
           and not file_size(setup, step["cell"])),

@@ -273,7 +273,7 @@ class Scenario:
         """What the callbacks return: 0 mostly."""
         if self.chance(0.93):
             return 0
-        return self.pick(-errno.EIO, -errno.EREMOTEIO, -errno.EOPNOTSUPP, 1, 3, max(count, 1))
+        return self.pick(-errno.EIO, -errno.EREMOTEIO, -errno.EOPNOTSUPP, -5000, 1, 3, max(count, 1))
 
     def device(self):
         offset, count = self.place()

@@ -16,9 +16,6 @@
 
 #define LENT_MAGIC 0x4c454e54
 
-/* Longest time at a gate: a test that forgot to open it ends all the same. */
-#define GATE_TIMEOUT (30 * HZ)
-
 atomic_t calls_after;
 
 void callee_init(struct callee *callee, enum kind kind, void (*close)(struct handle *handle),

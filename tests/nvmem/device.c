@@ -35,10 +35,14 @@ struct memory {
 	struct post *posts;
 	/* Of a provider that is written to as well, and stays. */
 	struct nvmem_device *through;
+	/* Writes below THROUGH_SELF are done there too, by the callback: all of it, or some bits. */
+	bool through_self, through_bits;
 	struct nvmem_keepout keepouts[KEEPOUTS_MAX];
 	size_t size;
 	u8 data[];
 };
+
+#define THROUGH_SELF 64
 
 static struct tester_device *to_tester(struct handle *handle)
 {
@@ -90,6 +94,25 @@ static int tester_read(void *priv, unsigned int offset, void *val, size_t bytes)
 	return ret;
 }
 
+/* What a callback writes to its own device. */
+static int write_self(struct memory *memory, struct callee *callee, unsigned int offset, void *val, size_t bytes)
+{
+	struct nvmem_device *nvmem = to_provided(&callee->handle);
+	struct nvmem_cell_info info = {
+		.offset = offset + THROUGH_SELF,
+		.bytes = 1,
+		.bit_offset = 2,
+		.nbits = 3,
+	};
+
+	if (!nvmem || offset >= THROUGH_SELF)
+		return 0;
+	if (memory->through_bits)
+		return nvmem_device_cell_write(nvmem, &info, val);
+
+	return nvmem_device_write(nvmem, offset + THROUGH_SELF, bytes, val);
+}
+
 static int tester_write(void *priv, unsigned int offset, void *val, size_t bytes)
 {
 	struct memory *memory = priv;
@@ -101,6 +124,8 @@ static int tester_write(void *priv, unsigned int offset, void *val, size_t bytes
 		memcpy(memory->data + offset, val, bytes);
 	if (!ret && memory->through)
 		ret = min(nvmem_device_write(memory->through, offset, bytes, val), 0);
+	if (!ret && (memory->through_self || memory->through_bits))
+		ret = min(write_self(memory, callee, offset, val, bytes), 0);
 	if (callee)
 		callee_leave(callee);
 
@@ -145,6 +170,8 @@ static int lend_memory(struct tester_device *d, struct setup *s)
 		return -ENOMEM;
 	lend(&memory->lent, &d->callee);
 	memory->size = d->size;
+	memory->through_self = s->through_self;
+	memory->through_bits = s->through_bits;
 	through = handle_find(has_id, &s->through);
 	if (through) {
 		memory->through = to_provided(through);
@@ -538,7 +565,7 @@ const struct verb device_verbs[] = {
 	{ "device", "NAME NODE|-: a platform device", run_device },
 	{ "provider", "NAME NODE|- name=S id=N size=N stride=N word_size=N type=N read_only=B root_only=B "
 	  "ignore_wp=B compat=B base=DEVICE|self legacy=B fixup=B layout=N devm=B dev=none owner=tester "
-	  "of_node=PATH ops=rw|r|w|- through=DEVICE keepout=START-END:VALUE... cell=NAME,offset:N,bytes:N,raw_len:N,"
+	  "of_node=PATH ops=rw|r|w|- through=DEVICE|self|bits keepout=START-END:VALUE... cell=NAME,offset:N,bytes:N,raw_len:N,"
 	  "bit_offset:N,nbits:N,np:PATH,post:reverse|xor/N|index|id|fail/ERRNO|none...", run_provider },
 	{ "bind", "DEVICE: to the driver, whose probe registers a provider; says the nvmem device's name",
 	  run_bind },

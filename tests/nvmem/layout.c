@@ -17,7 +17,7 @@ struct layout_driver {
 	/* Errnos of probing, and of adding cells after so many. */
 	int probe, fail;
 	unsigned int after;
-	bool no_add, dt;
+	bool no_add, no_unregister, dt;
 	/* Bytes to read before cells are added, and what came of it. */
 	unsigned int read;
 	int read_ret;
@@ -121,7 +121,8 @@ static void layout_remove(struct nvmem_layout *layout)
 {
 	struct bound *bound = dev_get_drvdata(&layout->dev);
 
-	nvmem_layout_unregister(layout);
+	if (!driver_of(layout)->no_unregister)
+		nvmem_layout_unregister(layout);
 	posts_free(bound->posts);
 	kfree(bound);
 }
@@ -153,6 +154,8 @@ static int set_option(struct layout_driver *driver, const char *key, const char 
 		driver->after = number;
 	else if (!strcmp(key, "no_add"))
 		driver->no_add = number;
+	else if (!strcmp(key, "no_unregister"))
+		driver->no_unregister = number;
 	else if (!strcmp(key, "dt"))
 		driver->dt = number;
 	else if (!strcmp(key, "read"))
@@ -205,9 +208,9 @@ static long run_layout_read(struct command *c)
 }
 
 const struct verb layout_verbs[] = {
-	{ "layout", "NAME COMPATIBLE probe=ERRNO fail=ERRNO after=COUNT no_add=B dt=B read=COUNT cell=...: "
-	  "a layout driver; fails after so many cells; reads so many bytes first; dt: cells of the device "
-	  "tree too", run_layout },
+	{ "layout", "NAME COMPATIBLE probe=ERRNO fail=ERRNO after=COUNT no_add=B no_unregister=B dt=B read=COUNT "
+	  "cell=...: a layout driver; fails after so many cells; reads so many bytes first; no_unregister: its "
+	  "remove() leaves the cells to the core; dt: cells of the device tree too", run_layout },
 	{ "layout_read", "LAYOUT: what the read before adding cells returned last", run_layout_read },
 	{}
 };

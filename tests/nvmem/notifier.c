@@ -22,6 +22,9 @@ struct notifier {
 	/* Get and put a cell at each event. */
 	struct device *dev;
 	const char *con_id;
+	/* The event that is held up until this is another one. */
+	unsigned int gate;
+	wait_queue_head_t changed;
 	struct mutex lock; /* the log */
 	size_t used;
 	char log[SZ_8K];
@@ -91,6 +94,8 @@ static int notified(struct notifier_block *nb, unsigned long event, void *data)
 			n->used += scnprintf(n->log + n->used, sizeof(n->log) - n->used, ":%ld", got);
 	}
 
+	wait_event_idle_timeout(n->changed, READ_ONCE(n->gate) != event, GATE_TIMEOUT);
+
 	if (n->hold && event == NVMEM_ADD)
 		notifier_hold(n, nvmem_dev_name(data));
 	else if (n->hold && event == NVMEM_REMOVE)
@@ -103,6 +108,8 @@ static void notifier_close(struct handle *handle)
 {
 	struct notifier *n = container_of(handle, struct notifier, handle);
 
+	WRITE_ONCE(n->gate, 0);
+	wake_up_all(&n->changed);
 	nvmem_unregister_notifier(&n->nb);
 	notifier_let_go(n, NULL);
 	put_device(n->dev);
@@ -149,6 +156,7 @@ static long run_notifier(struct command *c)
 	if (!n)
 		return -ENOMEM;
 	mutex_init(&n->lock);
+	init_waitqueue_head(&n->changed);
 	n->nb.notifier_call = notified;
 	strcpy(n->options, words);
 	rest = n->options;
@@ -165,6 +173,22 @@ static long run_notifier(struct command *c)
 	handle_init(&n->handle, NOTIFIER, notifier_close, notifier_free);
 
 	return handle_open(&n->handle);
+}
+
+static long run_notifier_gate(struct command *c)
+{
+	struct handle *handle = arg_handle(c, NOTIFIER);
+	unsigned long event = arg_number(c);
+	struct notifier *n;
+
+	if (c->error)
+		return c->error;
+
+	n = container_of(handle, struct notifier, handle);
+	WRITE_ONCE(n->gate, event);
+	wake_up_all(&n->changed);
+
+	return 0;
 }
 
 static long run_events(struct command *c)
@@ -186,6 +210,7 @@ static long run_events(struct command *c)
 const struct verb notifier_verbs[] = {
 	{ "notifier", "hold=B lookup=DEVICE,CON-ID priority=N: holds devices from ADD to REMOVE; gets and "
 	  "puts a cell at each event", run_notifier },
+	{ "notifier_gate", "NOTIFIER EVENT: holds up those who report this event; 0: nobody", run_notifier_gate },
 	{ "events", "NOTIFIER: EVENT:NAME[:ERRNO of the cell] since the last time", run_events },
 	{}
 };

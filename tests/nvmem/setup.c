@@ -56,7 +56,9 @@ static int parse_text(struct setup *s, const char *key, char *value)
 		else
 			return kstrtou32(value, 0, &s->base);
 	} else if (!strcmp(key, "through")) {
-		return kstrtou32(value, 0, &s->through);
+		s->through_self = !strcmp(value, "self");
+		s->through_bits = !strcmp(value, "bits");
+		return s->through_self || s->through_bits ? 0 : kstrtou32(value, 0, &s->through);
 	} else if (!strcmp(key, "owner")) {
 		if (strcmp(value, "tester"))
 			return -EINVAL;

@@ -87,6 +87,9 @@ void handle_put(struct handle *handle);
 bool handle_forget(struct handle *handle);
 void handles_close(void);
 
+/* Longest time at a gate: a test that forgot to open it ends all the same. */
+#define GATE_TIMEOUT (30 * HZ)
+
 /* callee.c: who is called back by the core, and what it lends for that. */
 
 enum callback { ACCESS, POST, CALLBACKS };
@@ -158,6 +161,7 @@ struct setup {
 	u32 base; /* handle of base_dev */
 	bool base_self;
 	u32 through; /* handle of a provider that is written to as well */
+	bool through_self, through_bits;
 	size_t size;
 	char text[];
 };
