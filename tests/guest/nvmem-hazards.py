@@ -641,6 +641,20 @@ class Hazards(Case):
             self.assertEqual(cells_of(), ["first@0,0", "own@10,0", "second@8,0"])
 
     @needs_device_tree
+    def test_09_cell_is_held_when_its_layout_fails(self):
+        self.provider(node="/layout")
+        notifier = Notifier()
+        notifier.hold_up("CELL_ADD")
+        binder = Background(self.layout, fail=errno.EIO, after=1)
+        wait_for("the cell is added", lambda: notifier.events())
+        held = nvmem.of_cell("/consumer", "layout-first")
+        self.assertEqual(held.read(), pattern(4)[::-1])
+        notifier.hold_up()
+        layout = binder.result()
+        self.gone(held.read)
+        self.assertEqual((cells_of(), layout.stats()["late"]), ([], 0))
+
+    @needs_device_tree
     def test_09_provider_adds_cells_beside_a_layout_without_a_driver(self):
         provider = self.provider(node="/layout")
         provider.add_cell(cell("own", offset=16, bytes=4))
