@@ -33,6 +33,7 @@
 
 #define MEMORY_NAME "kunit-memory"
 #define MEMORY_SIZE 64
+#define ECHO 32
 /* What a provider has behind its size, for accesses that go past it. */
 #define MEMORY_ROOM (2 * PAGE_SIZE)
 
@@ -61,6 +62,8 @@ struct memory {
 	/* What callbacks answer, and whether they sleep. */
 	int error;
 	bool slow;
+	/* Writes below ECHO are done there too, by the callback. */
+	bool echo;
 	enum gate gate;
 	struct completion entered, opened;
 	/* An end to what runs beside the test. */
@@ -127,6 +130,8 @@ static int memory_write(void *priv, unsigned int offset, void *val, size_t bytes
 
 	mem->writes++;
 	pass_gate(mem, AT_WRITE);
+	if (mem->echo && offset < ECHO)
+		nvmem_device_write(mem->held, offset + ECHO, bytes, val);
 	mem->wp_in_write = mem->wp;
 	if (mem->wp)
 		mem->unprotected++;
@@ -3135,6 +3140,23 @@ static void wp_is_low_for_two_writers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mem->unprotected, 0);
 }
 
+static void wp_is_low_for_a_callback_that_writes(struct kunit *test)
+{
+	static const u8 written[4] = { };
+	struct memory *mem = test->priv;
+
+	wp_create(mem);
+	plug(mem);
+	mem->held = hold_device(mem);
+	mem->echo = true;
+	KUNIT_EXPECT_EQ(test, by_device_write(mem), 4);
+	KUNIT_EXPECT_EQ(test, mem->writes, 2);
+	KUNIT_EXPECT_EQ(test, mem->unprotected, 0);
+	KUNIT_EXPECT_EQ(test, mem->wp, 1);
+	KUNIT_EXPECT_MEMEQ(test, mem->bytes, written, sizeof(written));
+	KUNIT_EXPECT_MEMEQ(test, mem->bytes + ECHO, written, sizeof(written));
+}
+
 static void wp_failure_does_not_hide_a_write(struct kunit *test)
 {
 	struct memory *mem = test->priv;
@@ -3403,6 +3425,7 @@ static struct kunit_case nvmem_core_lifetime_cases[] = {
 #if IS_ENABLED(CONFIG_GPIOLIB)
 	KUNIT_CASE(wp_of_a_held_device_is_let_go),
 	KUNIT_CASE(wp_is_low_for_two_writers),
+	KUNIT_CASE(wp_is_low_for_a_callback_that_writes),
 	KUNIT_CASE(wp_failure_does_not_hide_a_write),
 #else
 	KUNIT_CASE(no_wp),
