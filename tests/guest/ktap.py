@@ -37,6 +37,13 @@ class KtapResult(unittest.TestResult):
 
     addError = addFailure
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.word = "not ok"
+            for line in (subtest.id(), *"".join(traceback.format_exception(*err)).splitlines()):
+                self.line(f"# {line}")
+
     def stopTest(self, test):
         super().stopTest(test)
         self.line(f"{self.word} {self.testsRun} {test.id().split('.', 1)[1]}{self.directive}")

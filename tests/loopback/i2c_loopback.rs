@@ -3,41 +3,37 @@
 //! I2C adapters on which a host and its targets are clients of the same kernel.
 //!
 //! A transfer to the address of a target becomes events for it, in the order in which a controller
-//! would report them, with interrupts off:
+//! would report them:
 //!
 //! - a write: `WRITE_REQUESTED`, then `WRITE_RECEIVED` for each byte;
 //! - a read: `READ_REQUESTED` for the first byte, `READ_PROCESSED` for each further one;
 //! - no stop between the messages of a transfer, one `STOP` at its end.
 //!
-//! What the target answers with an error is not acknowledged: the transfer fails with `EIO`, as soon
-//! as the controller would notice. A transfer to nobody fails with `ENXIO`.
+//! A byte that the target refuses is not acknowledged: the transfer fails with `EIO`, as soon as the
+//! controller would notice. A transfer to an address without a target fails with `ENXIO`.
 //!
 //! The first adapter has the clients that the device tree describes.
 //!
 //! In debugfs there is a folder `i2c_loopback/N` for the bus N:
 //!
-//! - `controller`: whose habits to imitate, one of [`controller::CONTROLLERS`]; a change holds from the next
-//!   transfer on;
+//! - `controller`: the controller to imitate, one of [`controller::CONTROLLERS`]; a change holds from the
+//!   next transfer on;
 //! - `pass`: how many transfers may pass (see [`gate`]);
-//! - `sticky`: `true` makes the adapter refuse to let a target go, as controllers without power do;
-//! - `without_pm`: `true` makes it let a target go and say `ENOSYS`, as some do without `CONFIG_PM`.
+//! - `release`: the answer when a target is to be released: `done`; `fails ERRNO`, after releasing it;
+//!   `keeps ERRNO` or `keeps ERRNO COUNT`, without releasing it, for ever or that often. A negative
+//!   number is a positive result;
+//! - `runtime_error`: `true` while runtime power management of the adapter's parent has failed.
 
 use kernel::{
     bindings,
     debugfs,
+    device,
+    faux,
     fmt,
-    interrupt::{
-        local_interrupt_disable,
-        LocalInterruptDisabled, //
-    },
     new_mutex,
     prelude::*,
     str::CString,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         Mutex, //
     },
@@ -45,48 +41,106 @@ use kernel::{
     ThisModule, //
 };
 
-#[path = "../../rust/kernel/i2c/adapter.rs"]
-#[expect(unreachable_pub, reason = "public in the kernel crate")]
 mod adapter;
 mod controller;
 #[cfg(CONFIG_OF)]
 mod devicetree;
 mod gate;
+mod handler;
+mod wire;
 
 use adapter::{
     Algorithm,
     Bus,
-    Direction,
-    Message,
     Release,
-    Target, //
+    Targets,
+    Transaction, //
 };
 use controller::{
     Choice,
-    Controller, //
+    Context, //
 };
 use gate::Gate;
+use handler::{
+    Handler,
+    Thread, //
+};
+use wire::{
+    Route,
+    Wire, //
+};
 
 /// How many adapters there may be.
-const ADAPTERS: core::ops::RangeInclusive<u32> = 1..=16;
+const ADAPTERS: core::ops::RangeInclusive<u32> = 1..=32;
 
-const READ_REQUESTED: bindings::i2c_slave_event =
-    bindings::i2c_slave_event_I2C_SLAVE_READ_REQUESTED;
-const READ_PROCESSED: bindings::i2c_slave_event =
-    bindings::i2c_slave_event_I2C_SLAVE_READ_PROCESSED;
-const WRITE_REQUESTED: bindings::i2c_slave_event =
-    bindings::i2c_slave_event_I2C_SLAVE_WRITE_REQUESTED;
-const WRITE_RECEIVED: bindings::i2c_slave_event =
-    bindings::i2c_slave_event_I2C_SLAVE_WRITE_RECEIVED;
-const STOP: bindings::i2c_slave_event = bindings::i2c_slave_event_I2C_SLAVE_STOP;
+/// The answer of a controller that is to release a target.
+#[derive(Clone, Copy)]
+enum Answer {
+    Done,
+    Fails(c_int),
+    Keeps(c_int, u32),
+}
 
-/// What can be set at run time.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => write!(f, "done"),
+            Self::Fails(errno) => write!(f, "fails {errno}"),
+            Self::Keeps(errno, u32::MAX) => write!(f, "keeps {errno}"),
+            Self::Keeps(errno, count) => write!(f, "keeps {errno} {count}"),
+        }
+    }
+}
+
+impl core::str::FromStr for Answer {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        fn number<T: core::str::FromStr>(word: &str) -> Result<T> {
+            word.parse().map_err(|_| EINVAL)
+        }
+
+        let mut words = text.split_ascii_whitespace();
+        let answer = match (words.next(), words.next(), words.next()) {
+            (Some("done"), None, None) => Self::Done,
+            (Some("fails"), Some(errno), None) => Self::Fails(number(errno)?),
+            (Some("keeps"), Some(errno), None) => Self::Keeps(number(errno)?, u32::MAX),
+            (Some("keeps"), Some(errno), Some(count)) => {
+                Self::Keeps(number(errno)?, number(count)?)
+            }
+            _ => return Err(EINVAL),
+        };
+        words.next().map_or(Ok(answer), |_| Err(EINVAL))
+    }
+}
+
+impl Answer {
+    /// Answers once.
+    fn take(&mut self) -> Release {
+        match self {
+            Self::Done => Release::Done(0),
+            Self::Fails(errno) => Release::Done(errno.saturating_neg()),
+            Self::Keeps(errno, count) => {
+                let kept = Release::Kept(errno.saturating_neg());
+                if *count != u32::MAX {
+                    *count = count.saturating_sub(1);
+                }
+                if *count == 0 {
+                    *self = Self::Done;
+                }
+                kept
+            }
+        }
+    }
+}
+
+/// The settings that can be changed at run time.
 #[pin_data]
 struct Settings {
     #[pin]
     controller: Mutex<Choice>,
-    sticky: Atomic<bool>,
-    without_pm: Atomic<bool>,
+    #[pin]
+    release: Mutex<Answer>,
     gate: Arc<Gate>,
 }
 
@@ -105,142 +159,95 @@ impl debugfs::Reader for ControllerFile {
     }
 }
 
-/// The debugfs file of a setting that is true or false.
-struct FlagFile(Arc<Settings>, fn(&Settings) -> &Atomic<bool>);
+/// The debugfs file `release`.
+struct ReleaseFile(Arc<Settings>);
 
-impl fmt::Debug for FlagFile {
+impl fmt::Debug for ReleaseFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.1(&self.0).load(Relaxed).fmt(f)
+        self.0.release.lock().fmt(f)
     }
 }
 
-impl debugfs::Reader for FlagFile {
+impl debugfs::Reader for ReleaseFile {
     fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
-        self.1(&self.0).read_from_slice(reader)
+        self.0.release.read_from_slice(reader)
     }
 }
 
-/// A target, and the controller that talks to it from its interrupt handler.
-struct Link<'a> {
-    controller: &'static Controller,
-    target: &'a Target<'a>,
-    irq: LocalInterruptDisabled,
+/// The parent of an adapter, and the debugfs file `runtime_error`.
+struct Parent(Arc<faux::Registration>);
+
+impl Parent {
+    /// The errno of the failure, negative, or 0.
+    fn runtime_error(&self) -> *mut c_int {
+        let dev: &device::Device<device::Bound> = (*self.0).as_ref().as_ref();
+        // CAST: `Device` is a transparent wrapper.
+        let dev = core::ptr::from_ref(dev)
+            .cast_mut()
+            .cast::<bindings::device>();
+        // SAFETY: The device is valid as long as its registration.
+        unsafe { &raw mut (*dev).power.runtime_error }
+    }
 }
 
-impl Link<'_> {
-    /// Reports an event, with a byte to or from the target.
-    fn event(&self, event: bindings::i2c_slave_event, byte: &mut u8) -> Result {
-        let null = event == WRITE_REQUESTED && self.controller.null_at_request
-            || event == STOP && self.controller.null_at_stop;
-
-        self.target.event(&self.irq, event, (!null).then_some(byte))
+impl fmt::Debug for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // SAFETY: The field is valid; nothing else changes it, since the device has no callbacks.
+        (unsafe { self.runtime_error().read_volatile() } != 0).fmt(f)
     }
+}
 
-    /// Asks for a byte.
-    fn byte(&self, event: bindings::i2c_slave_event) -> Result<u8> {
-        let mut byte = 0;
-        let answer = self.event(event, &mut byte);
-        if event == READ_REQUESTED && self.controller.nack_read {
-            answer.map_err(|_| EIO)?;
-        }
-        Ok(byte)
-    }
-
-    fn stop(&self) {
-        let _ = self.event(STOP, &mut 0);
-    }
-
-    fn write(&self, bytes: &[u8]) -> Result {
-        let mut nack = None;
-        for _ in 0..if self.controller.address_twice { 2 } else { 1 } {
-            if self.event(WRITE_REQUESTED, &mut 0).is_err() {
-                nack = self.controller.nack_after_request;
-            }
-        }
-
-        for (index, byte) in bytes.iter().enumerate() {
-            if self.event(WRITE_RECEIVED, &mut byte.clone()).is_err() && nack.is_none() {
-                nack = self
-                    .controller
-                    .nack_after_byte
-                    .map(|late| index.saturating_add(late));
-            }
-            if nack.is_some_and(|nack| nack <= index) {
-                return Err(EIO);
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&self, reader: &mut adapter::Reader<'_>) -> Result {
-        if !self.controller.reads {
-            return Err(EIO);
-        }
-
-        let mut event = READ_REQUESTED;
-        while reader.wants_more() {
-            // What the host does not take of a burst is lost.
-            for _ in 0..self.controller.burst {
-                reader.push(self.byte(event)?)?;
-                event = READ_PROCESSED;
-            }
-        }
-        if self.controller.one_too_many {
-            self.byte(event)?;
-        }
+impl debugfs::Reader for Parent {
+    fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
+        let mut text = [0; 2];
+        let len = reader.len().min(text.len());
+        reader.read_slice(text.get_mut(..len).ok_or(EINVAL)?)?;
+        let error = match text {
+            [b't', b'r'] => EIO.to_errno(),
+            [b'f', b'a'] => 0,
+            _ => return Err(EINVAL),
+        };
+        // SAFETY: As for showing it.
+        unsafe { self.runtime_error().write_volatile(error) };
         Ok(())
     }
 }
 
-struct Loopback(Arc<Settings>);
+#[pin_data]
+struct Loopback {
+    settings: Arc<Settings>,
+    handler: Arc<Handler>,
+    #[pin]
+    wire: Mutex<Wire>,
+}
 
-impl Algorithm for Loopback {
+struct SharedLoopback(Pin<KBox<Loopback>>);
+
+impl Algorithm for SharedLoopback {
     const NAME: &'static CStr = c"loopback";
     const FUNCTIONALITY: u32 =
         bindings::I2C_FUNC_I2C | bindings::I2C_FUNC_SMBUS_EMUL_ALL | bindings::I2C_FUNC_SLAVE;
 
-    fn transfer(&self, bus: &Bus<'_>, messages: &mut [Message]) -> Result {
-        let Some(address) = messages.first().map(Message::address) else {
-            return Ok(());
-        };
-        self.0.gate.pass()?;
-        let controller = self.0.controller.lock().0;
-        let target = bus.target(address).ok_or(ENXIO)?;
-        // Interrupts are off for the time of a message at most.
-        let link = || Link {
-            controller,
-            target: &target,
-            irq: local_interrupt_disable(),
-        };
+    fn transfer(&self, bus: &Bus<'_>, mut transaction: Transaction) -> Result<Transaction> {
+        let this = &self.0;
+        this.settings.gate.pass()?;
+        let controller = this.settings.controller.lock().0;
+        let route = Route::locked(bus, transaction.address)?;
 
-        let mut result = Ok(());
-        for (index, message) in messages.iter_mut().enumerate() {
-            if index > 0 && controller.stop_at_repeated_start {
-                link().stop();
-            }
-            result = match message.direction() {
-                Direction::Write(bytes) => link().write(bytes),
-                Direction::Read(mut reader) => link().read(&mut reader),
-            };
-            if result.is_err() {
-                break;
-            }
+        if controller.context != Context::Interrupt {
+            return this.handler.submit(controller, transaction);
         }
-
-        link().stop();
-        if controller.stop_twice {
-            link().stop();
-        }
-        result
+        this.wire.lock().run(controller, &route, &mut transaction)?;
+        Ok(transaction)
     }
 
     fn release_target(&self) -> Release {
-        if self.0.sticky.load(Relaxed) {
-            Release::Refused(EBUSY)
-        } else if self.0.without_pm.load(Relaxed) {
-            Release::DoneWith(ENOSYS)
-        } else {
-            Release::Done
+        self.0.settings.release.lock().take()
+    }
+
+    fn released(&self) {
+        if self.0.settings.controller.lock().0.waits {
+            self.0.handler.wait();
         }
     }
 }
@@ -251,33 +258,87 @@ struct Files {
     #[pin]
     controller: debugfs::File<ControllerFile>,
     #[pin]
-    sticky: debugfs::File<FlagFile>,
+    release: debugfs::File<ReleaseFile>,
     #[pin]
-    without_pm: debugfs::File<FlagFile>,
+    runtime_error: debugfs::File<Parent>,
     #[pin]
     pass: debugfs::File<gate::File>,
 }
 
 impl Files {
-    fn new<'a>(dir: &'a debugfs::Dir, settings: Arc<Settings>) -> impl PinInit<Self, Error> + 'a {
+    fn new<'a>(
+        dir: &'a debugfs::Dir,
+        settings: Arc<Settings>,
+        parent: Arc<faux::Registration>,
+    ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             controller <- dir.read_write_file(c"controller", ControllerFile(settings.clone())),
             pass <- dir.read_write_file(c"pass", gate::File(settings.gate.clone())),
-            without_pm <- dir.read_write_file(
-                c"without_pm",
-                FlagFile(settings.clone(), |settings| &settings.without_pm),
-            ),
-            sticky <- dir.read_write_file(
-                c"sticky",
-                FlagFile(settings, |settings| &settings.sticky),
-            ),
+            release <- dir.read_write_file(c"release", ReleaseFile(settings)),
+            runtime_error <- dir.read_write_file(c"runtime_error", Parent(parent)),
         })
     }
 }
 
+/// An adapter, and its files and thread. Removed in the order of the fields.
+struct Controlled {
+    _files: Pin<KBox<Files>>,
+    adapter: Pin<KBox<adapter::Registration<SharedLoopback>>>,
+    handler: Arc<Handler>,
+    _thread: Thread,
+    _parent: Arc<faux::Registration>,
+}
+
+impl Controlled {
+    fn new(index: u32, root: &debugfs::Dir, module: &'static ThisModule) -> Result<Self> {
+        let name = CString::try_from_fmt(fmt!("i2c_loopback.{index}"))?;
+        let parent = Arc::new(faux::Registration::new(&name, None)?, GFP_KERNEL)?;
+        let targets = Targets::new()?;
+        let handler = Handler::new(targets.clone())?;
+        let gate = Gate::new()?;
+        let settings = Arc::pin_init(
+            pin_init!(Settings {
+                controller <- new_mutex!(Choice::default()),
+                release <- new_mutex!(Answer::Done),
+                gate,
+            }),
+            GFP_KERNEL,
+        )?;
+        let shared = (settings.clone(), handler.clone());
+        let loopback = KBox::pin_init(
+            pin_init!(Loopback {
+                settings: shared.0,
+                handler: shared.1,
+                wire <- new_mutex!(Wire::new()),
+            }),
+            GFP_KERNEL,
+        )?;
+        let thread = Thread::new(handler.clone())?;
+        let dev: &device::Device<device::Bound> = (*parent).as_ref().as_ref();
+        let adapter = KBox::pin_init(
+            adapter::Registration::register(SharedLoopback(loopback), targets, dev, module),
+            GFP_KERNEL,
+        )?;
+        let dir = root.subdir(&CString::try_from_fmt(fmt!("{}", adapter.number()))?);
+        Ok(Self {
+            _files: KBox::pin_init(Files::new(&dir, settings, parent.clone()), GFP_KERNEL)?,
+            adapter,
+            handler,
+            _thread: thread,
+            _parent: parent,
+        })
+    }
+}
+
+impl Drop for Controlled {
+    fn drop(&mut self) {
+        // A work item may be in the queue, with a reference of its own.
+        self.handler.wait();
+    }
+}
+
 struct I2cLoopback {
-    _files: KVec<Pin<KBox<Files>>>,
-    _adapters: KVec<Pin<KBox<adapter::Registration<Loopback>>>>,
+    _adapters: KVec<Controlled>,
 }
 
 impl kernel::Module for I2cLoopback {
@@ -293,36 +354,15 @@ impl kernel::Module for I2cLoopback {
         }
 
         let root = debugfs::Dir::new(c"i2c_loopback");
-        let mut files = KVec::new();
         let mut adapters = KVec::new();
-        for _ in 0..count {
-            let gate = Gate::new()?;
-            let settings = Arc::pin_init(
-                pin_init!(Settings {
-                    controller <- new_mutex!(Choice::default()),
-                    sticky: Atomic::new(false),
-                    without_pm: Atomic::new(false),
-                    gate,
-                }),
-                GFP_KERNEL,
-            )?;
-            let adapter = KBox::pin_init(
-                adapter::Registration::register(Loopback(settings.clone()), module),
-                GFP_KERNEL,
-            )?;
-            let dir = root.subdir(&CString::try_from_fmt(fmt!("{}", adapter.number()))?);
-            files.push(
-                KBox::pin_init(Files::new(&dir, settings), GFP_KERNEL)?,
-                GFP_KERNEL,
-            )?;
-            adapters.push(adapter, GFP_KERNEL)?;
+        for index in 0..count {
+            adapters.push(Controlled::new(index, &root, module)?, GFP_KERNEL)?;
         }
         #[cfg(CONFIG_OF)]
         if let Some(first) = adapters.first() {
-            devicetree::add_clients(first.number())?;
+            devicetree::add_clients(first.adapter.number())?;
         }
         Ok(Self {
-            _files: files,
             _adapters: adapters,
         })
     }
@@ -337,7 +377,7 @@ module! {
     params: {
         adapters: u32 {
             default: 1,
-            description: "How many adapters (1 to 16)",
+            description: "How many adapters (1 to 32)",
         },
     },
 }
