@@ -38,7 +38,7 @@ use kernel::{
         atomic::{
             AtomicFlag,
             Full,
-            Relaxed, //
+            Release, //
         },
         Arc, //
     },
@@ -58,13 +58,8 @@ use timer::Timer;
 mod bindings;
 #[path = "rust/kernel/debugfs.rs"]
 mod debugfs;
-#[path = "rust/kernel/sync/lock/irqsave.rs"]
-mod irqsave;
 #[path = "rust/kernel/miscdevice.rs"]
 mod miscdevice;
-#[path = "rust/kernel/module_ref.rs"]
-#[expect(dead_code, reason = "references are taken here, and never given back")]
-mod module_ref;
 #[path = "rust/kernel/sync/monitor.rs"]
 mod monitor;
 #[path = "rust/kernel/i2c/smbus.rs"]
@@ -136,7 +131,8 @@ impl NodeName {
 impl Drop for NodeName {
     fn drop(&mut self) {
         if self.first {
-            NAME_TAKEN.store(false, Relaxed);
+            // Orders the removal of the node before the next use of its name.
+            NAME_TAKEN.store(false, Release);
         }
     }
 }
@@ -154,7 +150,7 @@ impl Drop for Session {
 /// What is bound to an i2c client.
 ///
 /// The order of the fields is the order of teardown. When it begins, [`target::Adapter`] has already
-/// unregistered the target, so that there are no more events:
+/// unregistered the target and waited for its event handlers, so that there are no more events:
 ///
 /// 1. the conversation is revoked, and sleepers are woken;
 /// 2. the timer is shut down, and a running callback waited for;
@@ -164,7 +160,7 @@ impl Drop for Session {
 /// What is left then is the [`Channel`], as long as a file is open.
 #[pin_data]
 struct Ssif {
-    _session: Session,
+    session: Session,
     #[pin]
     timer: Timer<ResponseTimeout>,
     #[pin]
@@ -188,8 +184,8 @@ impl i2c::Driver for Driver {
     ) -> impl PinInit<Ssif, Error> + 'bound {
         pin_init::pin_init_scope(move || {
             let dev: &device::Device<device::Bound> = client.as_ref();
-            let Ok(address @ 0..0x80) = u8::try_from(target::address(client)) else {
-                dev_err!(dev, "SSIF has addresses of 7 bits only\n");
+            let target::Address::SevenBit(address) = target::address(client)? else {
+                dev_err!(dev, "SSIF has no ten-bit addresses\n");
                 return Err(EINVAL);
             };
             let timeout = module_parameters::response_timeout_ms.value();
@@ -205,7 +201,7 @@ impl i2c::Driver for Driver {
                 // Comes first, since nothing can fail after it. Who opens the device now finds a
                 // conversation that the host has not begun.
                 _node <- miscdevice::Registration::register(channel.clone(), node_name, dev),
-                _session: Session(channel.clone()),
+                session: Session(channel.clone()),
                 timer <- Timer::new(
                     ResponseTimeout(channel.clone()),
                     c"ssif_bmc_response",
@@ -223,8 +219,24 @@ impl i2c::Driver for Driver {
 
 #[vtable]
 impl target::Driver for Driver {
-    fn event(this: Pin<&Ssif>, event: target::Event<'_>) -> Result {
-        Channel::event(&this.timer, event)
+    fn write_requested(this: Pin<&Ssif>) -> Result {
+        this.session.0.write_requested(&this.timer)
+    }
+
+    fn write_received(this: Pin<&Ssif>, byte: u8) -> Result {
+        this.session.0.write_received(&this.timer, byte)
+    }
+
+    fn read_requested(this: Pin<&Ssif>) -> u8 {
+        this.session.0.read_requested(&this.timer)
+    }
+
+    fn read_processed(this: Pin<&Ssif>) -> u8 {
+        this.session.0.read_processed(&this.timer)
+    }
+
+    fn stop(this: Pin<&Ssif>) {
+        this.session.0.stop(&this.timer);
     }
 }
 

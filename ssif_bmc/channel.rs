@@ -19,19 +19,21 @@ use crate::{
         Reporter, //
     },
     machine::{
+        Busy,
         Change,
-        Machine,
-        Refusal,
-        RespondError, //
+        Machine, //
     },
     miscdevice::{
+        may_sleep,
         MiscDevice,
         PollEvents, //
     },
-    monitor::Monitor,
+    monitor::{
+        Monitor,
+        MonitorGuard, //
+    },
     protocol,
     smbus,
-    target::Event,
     timer::{
         self,
         Timer, //
@@ -44,9 +46,8 @@ use core::mem::{
 use kernel::{
     device::Device,
     fs::{
-        file::flags::O_NONBLOCK,
         File,
-        LocalFile, //
+        Kiocb, //
     },
     iov::{
         IovIterDest,
@@ -128,65 +129,88 @@ impl Channel {
         }
     }
 
-    /// Handles a bus event, for the channel that the timer is of.
-    pub(crate) fn event(timer: &Timer<ResponseTimeout>, event: Event<'_>) -> Result {
-        let this = &*timer.handler().0;
-        let mut state = this.state.lock()?;
-        let machine = &mut state.machine;
+    /// The host addresses the target for a write. Fails with `EBUSY` while a request awaits its
+    /// response, as [`Self::write_received`] does, and with `ENODEV` once the channel is revoked.
+    pub(crate) fn write_requested(&self, timer: &Timer<ResponseTimeout>) -> Result {
+        let mut state = self.state.lock()?;
+        let (change, taken) = state.machine.write_requested();
+        self.conclude(timer, state, change);
+        taken.map_err(|Busy| EBUSY)
+    }
 
-        let (change, answer) = match event {
-            Event::WriteRequested => machine.write_requested(),
-            Event::WriteReceived(byte) => machine.write_received(byte),
-            Event::ReadRequested(byte) => {
-                let (value, answer) = machine.read_requested();
-                *byte = value;
-                (Change::None, answer)
-            }
-            Event::ReadProcessed(byte) => {
-                let (value, answer) = machine.read_processed();
-                *byte = value;
-                (Change::None, answer)
-            }
-            Event::Stop => machine.stop(),
+    /// The host wrote a byte.
+    pub(crate) fn write_received(&self, timer: &Timer<ResponseTimeout>, byte: u8) -> Result {
+        let mut state = self.state.lock()?;
+        let (change, taken) = state.machine.write_received(byte);
+        self.conclude(timer, state, change);
+        taken.map_err(|Busy| EBUSY)
+    }
+
+    /// The host addresses the target for a read. Returns the first byte for it.
+    pub(crate) fn read_requested(&self, timer: &Timer<ResponseTimeout>) -> u8 {
+        let Ok(mut state) = self.state.lock() else {
+            return 0;
         };
+        let byte = state.machine.read_requested();
+        self.conclude(timer, state, Change::None);
+        byte
+    }
 
-        let abort = machine.take_abort();
+    /// The controller took the previous byte. Returns the next one.
+    pub(crate) fn read_processed(&self, timer: &Timer<ResponseTimeout>) -> u8 {
+        let Ok(mut state) = self.state.lock() else {
+            return 0;
+        };
+        let byte = state.machine.read_processed();
+        self.conclude(timer, state, Change::None);
+        byte
+    }
 
+    /// The host ended the transaction.
+    pub(crate) fn stop(&self, timer: &Timer<ResponseTimeout>) {
+        if let Ok(mut state) = self.state.lock() {
+            let change = state.machine.stop();
+            self.conclude(timer, state, change);
+        }
+    }
+
+    /// Does for a bus event what follows from it, and releases the lock.
+    fn conclude(
+        &self,
+        timer: &Timer<ResponseTimeout>,
+        mut state: MonitorGuard<'_, State>,
+        change: Change,
+    ) {
+        let abort = state.machine.take_abort();
         let point = match change {
             Change::None => None,
             Change::Requested => {
-                let len = machine.request().map_or(0, <[u8]>::len);
+                let len = state.machine.request().map_or(0, <[u8]>::len);
+                state.deadline = timer::jiffies().wrapping_add(self.response_timeout);
+                // Under the lock, so that the timer never lags behind the deadline.
+                timer.arm(state.deadline);
                 Some((Point::Request, len))
             }
             Change::ResponseGone => Some((Point::Fetched, 0)),
         };
-        if change == Change::Requested {
-            state.deadline = timer::jiffies().wrapping_add(this.response_timeout);
-            // Under the lock, so that the timer never lags behind the deadline.
-            timer.arm(state.deadline);
-        }
         drop(state);
 
         if let Some((point, len)) = point {
-            this.state.notify_all();
-            this.reporter.exchange(point, len);
+            self.state.notify_all();
+            self.reporter.exchange(point, len);
         }
         if let Some(why) = abort {
-            this.reporter.abort(why);
+            self.reporter.abort(why);
         }
-        answer.map_err(|refusal| match refusal {
-            Refusal::Busy => EBUSY,
-            Refusal::NoResponse => ENODATA,
-        })
     }
 
-    fn read(&self, nonblock: bool, iov: &mut IovIterDest<'_>) -> Result<usize> {
+    fn read(&self, may_sleep: bool, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let mut state = self.state.lock()?;
         let (ticket, request) = loop {
             match state.machine.take_request() {
                 Some(taken) => break taken,
-                None if nonblock => return Err(EAGAIN),
-                None => state = state.wait_interruptible()?,
+                None if may_sleep => state = state.wait_interruptible()?,
+                None => return Err(EAGAIN),
             }
         };
         if iov.len() < HEADER.saturating_add(request.as_slice().len()) {
@@ -213,7 +237,7 @@ impl Channel {
         Err(EFAULT)
     }
 
-    fn write(&self, nonblock: bool, iov: &mut IovIterSource<'_>) -> Result<usize> {
+    fn write(&self, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let count = iov.len();
         if !(HEADER..=WRITE_MAX).contains(&count) {
             return Err(EINVAL);
@@ -233,16 +257,9 @@ impl Channel {
             return Err(EINVAL);
         }
 
-        let mut state = self.state.lock()?;
-        loop {
-            match state.machine.respond(response) {
-                Ok(()) => break,
-                Err(RespondError::NoRequest | RespondError::Length) => return Err(EINVAL),
-                Err(RespondError::Pending) if nonblock => return Err(EAGAIN),
-                Err(RespondError::Pending) => state = state.wait_interruptible()?,
-            }
-        }
-        drop(state);
+        // Never sleeps: if no request awaits a response now, this is not the response to a later one.
+        let answered = self.state.lock()?.machine.respond(response);
+        answered.map_err(|_| EINVAL)?;
 
         self.reporter.exchange(Point::Response, len);
         Ok(count)
@@ -285,12 +302,16 @@ impl MiscDevice for Channel {
         }
     }
 
-    fn read_iter(&self, file: &LocalFile, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        self.read(file.flags() & O_NONBLOCK != 0, iov)
+    fn read_iter(&self, kiocb: &Kiocb<'_, Arc<Self>>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+        self.read(may_sleep(kiocb), iov)
     }
 
-    fn write_iter(&self, file: &LocalFile, iov: &mut IovIterSource<'_>) -> Result<usize> {
-        self.write(file.flags() & O_NONBLOCK != 0, iov)
+    fn write_iter(
+        &self,
+        _kiocb: &Kiocb<'_, Arc<Self>>,
+        iov: &mut IovIterSource<'_>,
+    ) -> Result<usize> {
+        self.write(iov)
     }
 
     fn poll(&self, file: &File, table: &PollTable<'_>) -> PollEvents {

@@ -18,9 +18,14 @@
 //!       last block fetched, or next request begins
 //! ```
 //!
-//! While a request awaits its response every event is answered with [`Refusal::Busy`], and what the
-//! host writes is ignored, even by a controller that cannot refuse. Parts are collected apart from
-//! the request that was delivered, so nothing on the bus can change a message that a reader has.
+//! While a request awaits its response, writes are answered with [`Busy`] and ignored, also those of
+//! a controller that cannot refuse them; reads get zeros. Parts are collected apart from the request
+//! that was delivered, so nothing on the bus can change a message that a reader has.
+//!
+//! Controllers differ in the events that they report for one and the same transaction. Some report
+//! no [`write_requested`](Machine::write_requested) for a write that follows a write, so that a byte
+//! after a stop begins a transaction too; some report it before the stop of the previous
+//! transaction, so that it ends a part whose bytes are all there.
 
 use super::protocol::{
     Block,
@@ -35,14 +40,9 @@ use super::protocol::{
 };
 use core::marker::PhantomData;
 
-/// Why an event is answered with an error. Controllers that can will send a NACK.
+/// A write is refused: a request awaits its response. Controllers that can send a NACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// A request awaits its response.
-    Busy,
-    /// The host reads, and there is no response to give.
-    NoResponse,
-}
+pub(crate) struct Busy;
 
 /// What an event means for those who wait for this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +51,14 @@ pub(crate) enum Change {
     None,
     /// A request arrived: readers may go on, and the time to respond begins.
     Requested,
-    /// The response is gone, fetched or given up: writers may go on.
+    /// The response is gone, fetched by the host or displaced by its next request.
     ResponseGone,
 }
 
 /// Why a response is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RespondError {
-    /// The previous response has not been fetched yet.
-    Pending,
-    /// No request is waiting for a response.
+    /// No request awaits a response: none arrived, or it was answered, or it has timed out.
     NoRequest,
     /// The response is empty or longer than a message.
     Length,
@@ -81,7 +79,7 @@ pub(crate) enum Abort {
     Pec,
     /// A message of more than 254 bytes.
     Message,
-    /// A part that no stop ended: a read or another write broke it off.
+    /// A part of which bytes were missing when a read or another write began.
     Interrupted,
 }
 
@@ -146,8 +144,8 @@ pub(crate) struct Ticket(u32);
 /// Where the bus is between a start condition and the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Transaction {
-    /// Nothing is under way. A read command may have come just before, since some controllers
-    /// report a stop at the repeated start between command and read.
+    /// Nothing is under way; a byte begins a write. A read command may have come just before, since
+    /// some controllers report a stop at the repeated start between command and read.
     Idle(Option<Command>),
     /// The host addressed us for a write; the command comes next.
     Addressed,
@@ -217,22 +215,28 @@ impl<P: Pec> Machine<P> {
 
     // Bus events.
 
-    /// The host addresses us for a write. What it left unfinished before is void.
-    pub(crate) fn write_requested(&mut self) -> (Change, Result<(), Refusal>) {
-        let change = self.end_read();
-        self.interrupt();
-        self.transaction = match self.exchange {
-            Exchange::Requested { .. } => {
-                count(&mut self.counters.busy);
-                Transaction::Ignored
+    /// The host addresses the target for a write.
+    ///
+    /// A part that is under way ends here if all its bytes are there, and is dropped otherwise.
+    pub(crate) fn write_requested(&mut self) -> (Change, Result<(), Busy>) {
+        let change = match self.transaction {
+            Transaction::Commanded(command) if !command.is_read() && self.part.is_whole() => {
+                self.end_part(command)
             }
-            _ => Transaction::Addressed,
+            _ => {
+                self.interrupt();
+                self.end_read()
+            }
         };
+        self.begin_write();
         (change, self.busy())
     }
 
-    /// The host wrote a byte. Only the first one after its address is a command.
-    pub(crate) fn write_received(&mut self, byte: u8) -> (Change, Result<(), Refusal>) {
+    /// The host wrote a byte. Only the first one of a transaction is a command.
+    pub(crate) fn write_received(&mut self, byte: u8) -> (Change, Result<(), Busy>) {
+        if let Transaction::Idle(_) = self.transaction {
+            self.begin_write();
+        }
         let mut change = Change::None;
         match self.transaction {
             Transaction::Addressed => match Command::try_from(byte) {
@@ -248,27 +252,21 @@ impl<P: Pec> Machine<P> {
             },
             Transaction::Commanded(command) if !command.is_read() => self.part.push(byte),
             Transaction::Commanded(_) => self.abort(Abort::Command),
-            Transaction::Idle(_) | Transaction::Reading => self.transaction = Transaction::Ignored,
-            Transaction::Ignored => {}
+            Transaction::Reading => self.transaction = Transaction::Ignored,
+            Transaction::Idle(_) | Transaction::Ignored => {}
         }
         (change, self.busy())
     }
 
-    /// The host begins to read; the answer is the length of the block, or 0 when there is none.
-    ///
-    /// A read that makes sense but finds no response is refused. One that breaks off a write is
-    /// not: the host is out of step, and gets zeros until it starts over.
-    pub(crate) fn read_requested(&mut self) -> (u8, Result<(), Refusal>) {
+    /// The host begins to read. Returns the length of the block, or 0 if there is none.
+    pub(crate) fn read_requested(&mut self) -> u8 {
         let command = match self.transaction {
             Transaction::Idle(Some(command)) => command,
             Transaction::Commanded(command) if command.is_read() => command,
-            Transaction::Commanded(_) => {
-                self.abort(Abort::Interrupted);
-                return (0, self.busy());
-            }
             _ => {
+                self.interrupt();
                 self.transaction = Transaction::Ignored;
-                return (0, self.busy());
+                return 0;
             }
         };
 
@@ -279,40 +277,37 @@ impl<P: Pec> Machine<P> {
             if let Some(()) = block.prepare::<P>(command, progress, message, self.address, self.pec)
             {
                 self.transaction = Transaction::Reading;
-                return (block.len(), Ok(()));
+                return block.len();
             }
             self.note(Abort::Sequence);
         }
-        (0, self.busy().and(Err(Refusal::NoResponse)))
+        0
     }
 
-    /// The host took the byte before; the answer is the next one, or 0 when there is none.
-    pub(crate) fn read_processed(&mut self) -> (u8, Result<(), Refusal>) {
-        match self.transaction {
-            Transaction::Reading => (self.block.next(), Ok(())),
-            Transaction::Ignored => (0, self.busy()),
-            _ => {
-                self.interrupt();
-                self.transaction = Transaction::Ignored;
-                (0, self.busy())
-            }
+    /// The controller took the previous byte. Returns the next one, or 0 if there is none.
+    pub(crate) fn read_processed(&mut self) -> u8 {
+        if self.transaction == Transaction::Reading {
+            return self.block.next();
         }
+        self.interrupt();
+        self.transaction = Transaction::Ignored;
+        0
     }
 
     /// The transaction is over.
-    pub(crate) fn stop(&mut self) -> (Change, Result<(), Refusal>) {
+    pub(crate) fn stop(&mut self) -> Change {
         let change = match self.transaction {
             Transaction::Commanded(command) if command.is_read() => {
                 self.transaction = Transaction::Idle(Some(command));
-                return (Change::None, self.busy());
+                return Change::None;
             }
-            // A second stop tells nothing new.
-            Transaction::Idle(_) => return (Change::None, self.busy()),
+            // A second stop changes nothing.
+            Transaction::Idle(_) => return Change::None,
             Transaction::Commanded(command) => self.end_part(command),
             _ => self.end_read(),
         };
         self.transaction = Transaction::Idle(None);
-        (change, self.busy())
+        change
     }
 
     // The BMC's side.
@@ -350,8 +345,7 @@ impl<P: Pec> Machine<P> {
     pub(crate) fn respond(&mut self, response: &[u8]) -> Result<(), RespondError> {
         match self.exchange {
             Exchange::Requested { .. } => {}
-            Exchange::Responding { .. } => return Err(RespondError::Pending),
-            Exchange::Idle => return Err(RespondError::NoRequest),
+            Exchange::Responding { .. } | Exchange::Idle => return Err(RespondError::NoRequest),
         }
         if response.is_empty() {
             return Err(RespondError::Length);
@@ -401,11 +395,22 @@ impl<P: Pec> Machine<P> {
 
     // Steps.
 
-    fn busy(&self) -> Result<(), Refusal> {
+    fn busy(&self) -> Result<(), Busy> {
         match self.exchange {
-            Exchange::Requested { .. } => Err(Refusal::Busy),
+            Exchange::Requested { .. } => Err(Busy),
             _ => Ok(()),
         }
+    }
+
+    /// Begins a write, which is ignored as long as a request awaits its response.
+    fn begin_write(&mut self) {
+        self.transaction = match self.exchange {
+            Exchange::Requested { .. } => {
+                count(&mut self.counters.busy);
+                Transaction::Ignored
+            }
+            _ => Transaction::Addressed,
+        };
     }
 
     fn note(&mut self, why: Abort) {
@@ -420,8 +425,8 @@ impl<P: Pec> Machine<P> {
         self.assembling = false;
     }
 
-    /// Drops a part that no stop has ended, and with it the message that it belongs to: the rest
-    /// would be delivered without it.
+    /// Drops a part that is under way, and with it the message that it belongs to: the rest would be
+    /// delivered without it.
     fn interrupt(&mut self) {
         if matches!(self.transaction, Transaction::Commanded(command) if !command.is_read()) {
             self.abort(Abort::Interrupted);

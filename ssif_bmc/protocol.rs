@@ -167,6 +167,17 @@ impl Part {
         }
     }
 
+    /// Whether as many bytes came as the length byte says, with or without a PEC.
+    pub(crate) fn is_whole(&self) -> bool {
+        let [len, ..] = self.bytes;
+        // The bytes behind the length.
+        let data = self
+            .count
+            .checked_sub(1)
+            .and_then(|rest| rest.checked_sub(len));
+        !self.overlong && usize::from(len) <= BLOCK_MAX && matches!(data, Some(0 | 1))
+    }
+
     /// Returns the data, and whether a PEC protected it, if the part is valid.
     ///
     /// `address` is the target's address as the first byte on the wire, with the read bit clear.

@@ -16,7 +16,6 @@ mod tests {
             ResponseTimeout, //
         },
         protocol::Pec,
-        target::Event,
         timer::{
             self,
             Handler,
@@ -71,32 +70,24 @@ mod tests {
             })
         }
 
-        fn event(&self, event: Event<'_>) -> Result {
-            Channel::event(&self.timer, event)
-        }
-
         /// Addresses the target for a write and writes `bytes`; all must be taken.
         fn write(&self, bytes: &[u8]) -> Result {
-            self.event(Event::WriteRequested)?;
+            self.channel.write_requested(&self.timer)?;
             bytes
                 .iter()
-                .try_for_each(|byte| self.event(Event::WriteReceived(*byte)))
+                .try_for_each(|byte| self.channel.write_received(&self.timer, *byte))
         }
 
-        fn stop(&self) -> Result {
-            self.event(Event::Stop)
+        fn stop(&self) {
+            self.channel.stop(&self.timer);
         }
 
-        fn read_requested(&self) -> Result<u8> {
-            let mut byte = 0xff;
-            self.event(Event::ReadRequested(&mut byte))?;
-            Ok(byte)
+        fn read_requested(&self) -> u8 {
+            self.channel.read_requested(&self.timer)
         }
 
-        fn read_processed(&self) -> Result<u8> {
-            let mut byte = 0xff;
-            self.event(Event::ReadProcessed(&mut byte))?;
-            Ok(byte)
+        fn read_processed(&self) -> u8 {
+            self.channel.read_processed(&self.timer)
         }
 
         /// Whether the unread request is `bytes`.
@@ -118,7 +109,7 @@ mod tests {
             // The request has a PEC, so that the response gets one.
             let pec = crate::channel::KernelPec::update(0, &[ADDRESS << 1, WRITE, 1, 0x42]);
             self.write(&[WRITE, 1, 0x42, pec])?;
-            let _ = self.stop();
+            self.stop();
             let answer = self.channel.state.lock()?.machine.respond(response);
             answer.map_err(|_| EINVAL)
         }
@@ -129,7 +120,7 @@ mod tests {
         let target = Target::new(500)?;
 
         target.write(&[WRITE, 2, 0xaa, 0x55])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xaa, 0x55]));
         Ok(())
     }
@@ -140,7 +131,7 @@ mod tests {
 
         target.write(&[WRITE, 2, 0xde])?;
         target.write(&[WRITE, 2, 0xaa, 0x55])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xaa, 0x55]));
         Ok(())
     }
@@ -151,7 +142,7 @@ mod tests {
 
         target.write(&[0xff, 1])?;
         target.write(&[WRITE, 2, 0xaa, 0x55])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xaa, 0x55]));
         Ok(())
     }
@@ -162,19 +153,19 @@ mod tests {
 
         target.respond(&[0x11, 0x22])?;
         target.write(&[READ])?;
-        assert_eq!(target.read_requested(), Ok(2));
-        assert_eq!(target.read_processed(), Ok(0x11));
-        assert_eq!(target.read_processed(), Ok(0x22));
+        assert_eq!(target.read_requested(), 2);
+        assert_eq!(target.read_processed(), 0x11);
+        assert_eq!(target.read_processed(), 0x22);
         let wire = [ADDRESS << 1, READ, ADDRESS << 1 | 1, 2, 0x11, 0x22];
         assert_eq!(
             target.read_processed(),
-            Ok(crate::channel::KernelPec::update(0, &wire))
+            crate::channel::KernelPec::update(0, &wire)
         );
-        assert_eq!(target.stop(), Ok(()));
+        target.stop();
         assert!(target.is_quiet());
         // Nothing is left of it.
         target.write(&[READ])?;
-        assert_eq!(target.read_requested(), Err(ENODATA));
+        assert_eq!(target.read_requested(), 0);
         Ok(())
     }
 
@@ -182,11 +173,11 @@ mod tests {
     fn stop_during_start_discards_partial_request() -> Result {
         let target = Target::new(500)?;
 
-        target.event(Event::WriteRequested)?;
-        assert_eq!(target.stop(), Ok(()));
+        target.write(&[])?;
+        target.stop();
         assert!(target.is_quiet());
         target.write(&[WRITE, 1, 0x77])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0x77]));
         Ok(())
     }
@@ -196,11 +187,11 @@ mod tests {
         let target = Target::new(500)?;
 
         target.write(&[WRITE, 2, 0xab])?;
-        assert_eq!(target.read_requested(), Ok(0));
-        assert_eq!(target.stop(), Ok(()));
+        assert_eq!(target.read_requested(), 0);
+        target.stop();
         assert!(target.is_quiet());
         target.write(&[WRITE, 1, 0xcd])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xcd]));
         Ok(())
     }
@@ -211,9 +202,9 @@ mod tests {
 
         target.respond(&[0x66])?;
         target.write(&[READ])?;
-        assert_eq!(target.read_requested(), Ok(1));
+        assert_eq!(target.read_requested(), 1);
         target.write(&[WRITE, 2, 0xaa, 0x55])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xaa, 0x55]));
         Ok(())
     }
@@ -224,11 +215,28 @@ mod tests {
 
         target.respond(&[0x66])?;
         target.write(&[READ])?;
-        assert_eq!(target.read_requested(), Ok(1));
-        assert_eq!(target.read_processed(), Ok(0x66));
+        assert_eq!(target.read_requested(), 1);
+        assert_eq!(target.read_processed(), 0x66);
         target.write(&[WRITE, 2, 0xaa, 0x55])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0xaa, 0x55]));
+        Ok(())
+    }
+
+    #[test]
+    fn writes_are_refused_while_a_request_waits() -> Result {
+        let target = Target::new(500)?;
+
+        target.write(&[WRITE, 1, 0x21])?;
+        target.stop();
+        assert_eq!(target.write(&[]), Err(EBUSY));
+        assert_eq!(
+            target.channel.write_received(&target.timer, READ),
+            Err(EBUSY)
+        );
+        assert_eq!(target.read_requested(), 0);
+        target.stop();
+        assert!(target.has_request(&[0x21]));
         Ok(())
     }
 
@@ -237,11 +245,11 @@ mod tests {
         let target = Target::new(20)?;
 
         target.write(&[WRITE, 1, 0x21])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         fsleep(Delta::from_millis(100));
         assert!(target.is_quiet());
         target.write(&[WRITE, 1, 0x22])?;
-        assert_eq!(target.stop(), Err(EBUSY));
+        target.stop();
         assert!(target.has_request(&[0x22]));
         Ok(())
     }
@@ -253,7 +261,7 @@ mod tests {
         let target = Target::new(10_000)?;
 
         target.write(&[WRITE, 1, 0x21])?;
-        let _ = target.stop();
+        target.stop();
         // As if the timer had fired for an earlier request, just when this one came.
         ResponseTimeout(target.channel.clone()).expired();
         assert!(target.has_request(&[0x21]));
@@ -266,8 +274,14 @@ mod tests {
 
         target.write(&[WRITE, 1, 0x21])?;
         target.channel.revoke();
-        assert_eq!(target.stop(), Err(ENODEV));
-        assert_eq!(target.read_requested(), Err(ENODEV));
+        assert_eq!(target.write(&[]), Err(ENODEV));
+        assert_eq!(
+            target.channel.write_received(&target.timer, READ),
+            Err(ENODEV)
+        );
+        target.stop();
+        assert_eq!(target.read_requested(), 0);
+        assert_eq!(target.read_processed(), 0);
         assert!(target.channel.state.revoke().is_none());
         Ok(())
     }

@@ -4,9 +4,14 @@
  * wanted.
  */
 
+#include <linux/fs.h>
 #include <linux/ipmi_ssif_bmc.h>
 #include <linux/nvmem-consumer.h>
 #include <linux/nvmem-provider.h>
+
+/* Constants that bindgen does not evaluate. */
+const unsigned int bmc_rust_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
+const unsigned int bmc_rust_IOCB_NOWAIT = (__force unsigned int)IOCB_NOWAIT;
 
 #include "../../nvmem_core/linkage.h"
 #include "../../ssif_bmc/events.h"

@@ -6,7 +6,6 @@
 #ifndef BMC_RUST_HELPERS_H
 #define BMC_RUST_HELPERS_H
 
-#include <linux/spinlock_types.h>
 #include <linux/types.h>
 
 struct device;
@@ -28,10 +27,5 @@ void bmc_rust_gpiod_put(struct gpio_desc *desc);
 
 /* list.c */
 void bmc_rust_list_del(struct list_head *entry);
-
-/* spinlock.c: the flags are returned, or written through a pointer. */
-unsigned long bmc_rust_spin_lock_irqsave(spinlock_t *lock);
-bool bmc_rust_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags);
-void bmc_rust_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 
 #endif

@@ -12,6 +12,7 @@
 //! What these still can do is up to the device; a [`Monitor`](super::monitor::Monitor) makes it
 //! fail with `ENODEV`. The module stays loaded as long as there are open files.
 
+use crate::bindings as helpers;
 use core::{
     marker::PhantomData,
     ptr, //
@@ -21,9 +22,9 @@ use kernel::{
     device,
     error::to_result,
     fs::{
+        file::flags::O_NONBLOCK,
         File,
-        Kiocb,
-        LocalFile, //
+        Kiocb, //
     },
     iov::{
         IovIterDest,
@@ -35,8 +36,7 @@ use kernel::{
     sync::{
         aref::ARef,
         poll::PollTable,
-        Arc,
-        ArcBorrow, //
+        Arc, //
     },
     types::{
         ForeignOwnable,
@@ -85,13 +85,39 @@ pub trait MiscDevice: Send + Sync + Sized + 'static {
     fn release(&self, file: &File);
 
     /// Reads from the device into `iov`. Returns the number of bytes read.
-    fn read_iter(&self, file: &LocalFile, iov: &mut IovIterDest<'_>) -> Result<usize>;
+    ///
+    /// Fails with `EAGAIN` instead of sleeping unless the call [`may_sleep`].
+    fn read_iter(&self, kiocb: &Kiocb<'_, Arc<Self>>, iov: &mut IovIterDest<'_>) -> Result<usize>;
 
     /// Writes to the device from `iov`. Returns the number of bytes written.
-    fn write_iter(&self, file: &LocalFile, iov: &mut IovIterSource<'_>) -> Result<usize>;
+    ///
+    /// Fails with `EAGAIN` instead of sleeping unless the call [`may_sleep`].
+    fn write_iter(
+        &self,
+        kiocb: &Kiocb<'_, Arc<Self>>,
+        iov: &mut IovIterSource<'_>,
+    ) -> Result<usize>;
 
     /// Tells what can be done without sleeping, and has `table` watch for changes.
     fn poll(&self, file: &File, table: &PollTable<'_>) -> PollEvents;
+}
+
+/// Returns whether a read or write may sleep.
+///
+/// It may not if the file was opened with `O_NONBLOCK`, nor if the call itself is non-blocking:
+/// `preadv2()` with `RWF_NOWAIT`, or io_uring on the thread that submits.
+pub fn may_sleep<T: ForeignOwnable>(kiocb: &Kiocb<'_, T>) -> bool {
+    // SAFETY: The kiocb is valid, its flags are not changed during the call, and it has a reference to
+    // its file. The flags of a file may change at any time.
+    let (call, file) = unsafe {
+        let raw = kiocb.as_raw();
+        (
+            (*raw).ki_flags,
+            ptr::read_volatile(&raw const (*(*raw).ki_filp).f_flags),
+        )
+    };
+    // CAST: The kernel gives the flag the type of `ki_flags`.
+    call & helpers::bmc_rust_IOCB_NOWAIT as c_int == 0 && file & O_NONBLOCK == 0
 }
 
 /// The registration of a misc device. Dropping it removes the device node.
@@ -196,8 +222,12 @@ impl<T: MiscDevice> FileOperations<T> {
         match device.open(unsafe { File::from_raw_file(file) }) {
             Ok(()) => {
                 // SAFETY: As above, only this call sees the file. From here on its private data is
-                // an `Arc<T>`, which is what all other operations take it for.
-                unsafe { (*file).private_data = device.clone().into_foreign() };
+                // an `Arc<T>`, which is what all other operations take it for. `read_iter` and
+                // `write_iter` look for `IOCB_NOWAIT`, as this mode promises.
+                unsafe {
+                    (*file).private_data = device.clone().into_foreign();
+                    (*file).f_mode |= helpers::bmc_rust_FMODE_NOWAIT;
+                }
                 0
             }
             Err(e) => e.to_errno(),
@@ -225,10 +255,10 @@ impl<T: MiscDevice> FileOperations<T> {
     ) -> isize {
         // SAFETY: The caller passes a valid iterator.
         let iov = unsafe { IovIterDest::from_raw(iov) };
-        // SAFETY: The caller promises what `file_and_device` asks for.
-        let (file, device) = unsafe { Self::file_and_device(kiocb) };
+        // SAFETY: The kiocb is valid for the call. The private data of its file is an `Arc<T>`.
+        let kiocb = unsafe { Kiocb::<'_, Arc<T>>::from_raw(kiocb) };
 
-        errno_or_len(device.read_iter(file, iov))
+        errno_or_len(kiocb.file().read_iter(&kiocb, iov))
     }
 
     /// # Safety
@@ -240,10 +270,10 @@ impl<T: MiscDevice> FileOperations<T> {
     ) -> isize {
         // SAFETY: The caller passes a valid iterator.
         let iov = unsafe { IovIterSource::from_raw(iov) };
-        // SAFETY: The caller promises what `file_and_device` asks for.
-        let (file, device) = unsafe { Self::file_and_device(kiocb) };
+        // SAFETY: The kiocb is valid for the call. The private data of its file is an `Arc<T>`.
+        let kiocb = unsafe { Kiocb::<'_, Arc<T>>::from_raw(kiocb) };
 
-        errno_or_len(device.write_iter(file, iov))
+        errno_or_len(kiocb.file().write_iter(&kiocb, iov))
     }
 
     /// # Safety
@@ -263,21 +293,6 @@ impl<T: MiscDevice> FileOperations<T> {
         let file = unsafe { File::from_raw_file(file) };
 
         device.poll(file, &table).0
-    }
-
-    /// # Safety
-    ///
-    /// `kiocb` must be valid for `'a`, for a file opened by [`Self::open`].
-    unsafe fn file_and_device<'a>(
-        kiocb: *mut bindings::kiocb,
-    ) -> (&'a LocalFile, ArcBorrow<'a, T>) {
-        // SAFETY: The private data is an `Arc<T>`, which lives as long as the file is open.
-        let device = unsafe { Kiocb::<'a, Arc<T>>::from_raw(kiocb) }.file();
-        // SAFETY: The file is valid as long as the kiocb is; an `fdget_pos` region that is active on it is this
-        // thread's, which is what a `LocalFile` allows.
-        let file = unsafe { LocalFile::from_raw_file((*kiocb).ki_filp) };
-
-        (file, device)
     }
 }
 

@@ -102,11 +102,6 @@ impl<H: Handler> Timer<H> {
         })
     }
 
-    /// Returns the handler.
-    pub fn handler(&self) -> &H {
-        &self.handler
-    }
-
     /// Sets the time of expiry, replacing one that was set before.
     ///
     /// `at` is in jiffies as [`jiffies()`] counts them; a time in the past expires at the next tick.

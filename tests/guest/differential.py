@@ -32,6 +32,7 @@ ALLOWED = {
     "empty part": "the C driver delivers a request of no bytes",
     "invalid part": "the C driver withholds a response that it has until the next request",
     "unread request answered": "the C driver then lets an empty request be read",
+    "second response": "it answers no request: EINVAL at once; the C driver has it wait for the first one's end",
 }
 
 MODULES = {"C": os.environ["KERNEL"] + "/drivers/char/ipmi/ssif_bmc.ko",
@@ -46,7 +47,7 @@ class Generator:
 
     def __init__(self, rng, kind):
         self.rng, self.kind = rng, kind
-        self.busy = self.unread = False
+        self.busy = self.unread = self.answered = False
 
     def sequence(self, count):
         steps = []
@@ -68,6 +69,7 @@ class Generator:
     def send(self):
         if not self.busy:
             self.busy = self.unread = True
+            self.answered = False
         return "send", (self.message(), self.rng.random() < 0.5)
 
     def take(self):
@@ -77,10 +79,13 @@ class Generator:
     def respond(self):
         if self.busy and self.unread:
             return self.take()
-        self.busy = False
+        if self.answered:
+            return self.fetch()
+        self.busy, self.answered = False, self.busy
         return "respond", (self.message(),)
 
     def fetch(self):
+        self.answered = False
         return "fetch", ()
 
     def wild(self):
@@ -110,7 +115,9 @@ class Generator:
                 steps = [("write", (frame + bytes([i2c.pec(bytes([0x20]) + frame) ^ 0xFF]),))]
             case "unread request answered":
                 steps = [self.send(), ("respond", (self.message(),))]
-        self.busy = self.unread = False
+            case "second response":
+                steps = [self.send(), self.take(), *(("respond", (self.message(),)) for _ in range(2))]
+        self.busy = self.unread = self.answered = False
         return [(*step, True) for step in steps]
 
 

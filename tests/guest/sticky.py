@@ -1,84 +1,173 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Controllers that do not let go of their target, or say that they do not, when the driver is unbound.
-
-At the end nothing can be taken down: the module and a device stay for as long as the guest.
-"""
+"""Controllers that return an error when they are to release a target, whether they release it or not."""
 
 import errno
 import os
+import subprocess
 import unittest
 
 import device
+import i2c
+import kernel_log
 import ktap
-from background import Sleeper, wait_for
+
+# The results of runtime power management, of a controller without CONFIG_PM, and of a target that is not registered.
+ERRORS = (errno.EBUSY, errno.EAGAIN, errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.EACCES, errno.ENODEV,
+          errno.ETIMEDOUT)
+# pm_runtime_put_sync() may return 1.
+POSITIVE = -1
 
 
-class Case(device.Case):
+class Case(kernel_log.Quiet, device.Case):
     def no_traces(self):
         self.assertFalse(os.path.exists(device.NODE), "the node is there")
         self.assertFalse(os.path.exists("/sys/kernel/debug/ssif_bmc-0-1010"), "the status is there")
 
-
-class WithoutPowerManagement(Case):
-    def test_target_that_was_let_go_is_not_missed(self):
-        self.setting("without_pm", "true")
+    def host_gets(self, number):
         for _ in range(3):
-            self.unbind()
-            self.no_traces()
-            with self.errno(errno.ENXIO):
+            with self.errno(number):
                 self.host.send(b"\x18\x01")
-            self.bind()
-            self.exchange(self.open())
+
+    def controller(self, answer):
+        device.write_file("/sys/kernel/debug/i2c_loopback/0/release", answer)
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.controller, "done")
+        self.setting("runtime_error", "false")
+
+    def keeps_for_ever(self, number):
+        """Has the controller keep its target, with this error."""
+        if number == errno.EINVAL:
+            # Otherwise this is the error of a target that is not registered.
+            self.setting("runtime_error", "true")
+        self.controller(f"keeps {number}")
 
 
-class WithoutPower(Case):
-    def test_module_is_not_removed_before_its_last_event(self):
-        self.host.send(b"\x18\x01")
-        self.setting("sticky", "true")
-        remover = Sleeper(device.rmmod)
-        wait_for("the node is gone", lambda: not os.path.exists(device.NODE))
-        wait_for("the status is gone", lambda: not os.path.exists("/sys/kernel/debug/ssif_bmc-0-1010"))
-        for _ in range(3):
-            with self.errno(errno.EIO):
-                self.host.send(b"\x18\x01")
-        device.write_file("/sys/kernel/debug/i2c_loopback/0/sticky", "false")
-        self.assertEqual(remover.result().returncode, 0)
-        with self.errno(errno.ENXIO):
-            self.host.send(b"\x18\x01")
-        self.assertEqual(device.insmod().returncode, 0)
+class Releases(Case):
+    """The controller releases the target, and fails with what follows."""
+
+    def test_unbind_and_bind(self):
+        for number in (*ERRORS, POSITIVE):
+            with self.subTest(number):
+                self.controller(f"fails {number}")
+                for _ in range(3):
+                    self.unbind()
+                    self.no_traces()
+                    self.host_gets(errno.ENXIO)
+                    self.bind()
+                    self.exchange(self.open())
+
+    def test_unload(self):
+        for number in (errno.EBUSY, errno.EINVAL, POSITIVE):
+            with self.subTest(number):
+                self.controller(f"fails {number}")
+                self.assertEqual(device.rmmod().returncode, 0)
+                self.no_traces()
+                self.host_gets(errno.ENXIO)
+                self.assertEqual(device.insmod(*self.PARAMETERS).returncode, 0)
+                fd = self.open()
+                self.exchange(fd)
+                os.close(fd)
+
+
+class KeepsOnce(Case):
+    """The controller refuses to release the target once, and releases it when it is asked again."""
+
+    def test_unbind_and_bind(self):
+        for number in set(ERRORS) - {errno.EINVAL, errno.ENODEV}:
+            with self.subTest(number):
+                self.controller(f"keeps {number} 1")
+                self.unbind()
+                self.no_traces()
+                self.host_gets(errno.ENXIO)
+                self.bind()
+                self.exchange(self.open())
+
+
+class KeepsUntilItIsBoundAgain(Case):
+    """The controller refuses to release the target while the driver is unbound, and releases it later."""
+
+    def test_unbind_and_bind(self):
+        for number in set(ERRORS) - {errno.ENODEV}:
+            with self.subTest(number):
+                self.keeps_for_ever(number)
+                self.unbind()
+                self.no_traces()
+                self.host_gets(errno.EIO)
+                self.controller("done")
+                device.write_file("/sys/kernel/debug/i2c_loopback/0/runtime_error", "false")
+                self.bind()
+                self.exchange(self.open())
+                # Nothing of it is left: this is released at once.
+                self.unbind()
+                self.host_gets(errno.ENXIO)
+                self.bind()
+
+    def test_unload_and_load(self):
+        self.keeps_for_ever(errno.EBUSY)
+        self.assertEqual(device.rmmod().returncode, 0)
+        self.no_traces()
+        # The module that handled these events is gone.
+        self.host_gets(errno.EIO)
+        self.controller("done")
+        self.assertEqual(device.insmod(*self.PARAMETERS).returncode, 0)
         self.exchange(self.open())
 
 
-class WithoutPowerForEver(Case):
-    @classmethod
-    def unload(cls):
-        assert device.rmmod().returncode, "the module could be removed"
-
-    def test_what_the_controller_uses_stays(self):
+class KeepsForEver(Case):
+    def test_unbind(self):
         fd = self.open()
         self.host.send(b"\x18\x01")
-        self.setting("sticky", "true")
+        for number in set(ERRORS) - {errno.ENODEV}:
+            with self.subTest(number):
+                self.keeps_for_ever(number)
+                self.unbind()
+                self.no_traces()
+                self.host_gets(errno.EIO)
+                with self.errno(errno.ENODEV):
+                    os.read(fd, 258)
+                with self.errno(errno.EBUSY):
+                    self.bind()
+                self.host_gets(errno.EIO)
+                self.controller("done")
+                device.write_file("/sys/kernel/debug/i2c_loopback/0/runtime_error", "false")
+                self.bind()
+
+    def test_another_target_is_not_disturbed(self):
+        self.keeps_for_ever(errno.EBUSY)
         self.unbind()
-        self.no_traces()
-        for _ in range(3):
-            with self.errno(errno.EIO):
-                self.host.send(b"\x18\x01")
-        with self.errno(errno.ENODEV):
-            os.read(fd, 258)
-        # A second driver's data is not taken for the first one's.
-        device.write_file("/sys/bus/i2c/devices/i2c-0/new_device", "ipmi-ssif-host 0x1020")
-        with self.errno(errno.EIO):
-            self.host.send(b"\x18\x01")
-        with self.errno(errno.EBUSY):
-            self.bind()
-        with self.errno(errno.EIO):
-            self.host.send(b"\x18\x01")
+        self.new_device(0x1020)
+        self.addCleanup(self.delete_device, 0x1020)
+        self.host_gets(errno.EIO)
+        self.controller("done")
+        self.bind()
+        self.exchange(self.open(node=device.NODE + "-0-1010"))
+
+
+class KeepsADeletedClient(Case):
+    def test_delete_device(self):
+        """The client is left to the controller, and no other one can have its address until that is bound anew."""
+        self.keeps_for_ever(errno.EBUSY)
+        self.delete_device(0x1010)
+        self.host_gets(errno.EIO)
+        self.new_device(0x1010)
+        self.assertFalse(os.path.exists("/sys/bus/i2c/devices/0-1010/driver"))
+        self.host_gets(errno.EIO)
+
+        self.host.close()
+        subprocess.run(["rmmod", "i2c_loopback"], check=True)
+        subprocess.run(["insmod", os.environ["MODULES"] + "/tests/loopback/i2c_loopback.ko"], check=True)
+        self.new_device(0x1010)
+        self.host = i2c.Host()
+        self.exchange(self.open())
 
 
 def load_tests(loader, tests, pattern):
-    """None of device's; the one that leaves things behind comes last."""
+    """None of device's."""
     return unittest.TestSuite(
-        loader.loadTestsFromTestCase(case) for case in (WithoutPowerManagement, WithoutPower, WithoutPowerForEver))
+        loader.loadTestsFromTestCase(case)
+        for case in (Releases, KeepsOnce, KeepsUntilItIsBoundAgain, KeepsForEver, KeepsADeletedClient))
 
 
 if __name__ == "__main__":

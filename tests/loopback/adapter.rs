@@ -276,7 +276,11 @@ impl Transaction {
             if let Step::Read(Reader { bytes, .. }) = step {
                 // SAFETY: No more bytes were taken than the message wants, or than it may want if it
                 // is for a block. By the function's requirements there is room for these.
-                unsafe { message.buf.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+                unsafe {
+                    message
+                        .buf
+                        .copy_from_nonoverlapping(bytes.as_ptr(), bytes.len())
+                };
                 // CAST: At most the length of a message and of a block, which the i2c core and
                 // i2c-dev keep well below the limit.
                 message.len = bytes.len() as u16;

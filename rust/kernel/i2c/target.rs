@@ -6,18 +6,35 @@
 //!
 //! Reference: <https://docs.kernel.org/i2c/slave-interface.html>
 //!
-//! A target driver is an [`i2c::Driver`] that also takes [`Event`]s. [`Adapter`] registers it, and
-//! ties the events to the binding of the device: the client becomes a target after the driver's
-//! data is complete and published, and ceases to be one before anything of that data is torn down.
-//! So an event always finds the whole of the data, and the driver has no order to keep.
+//! A target driver is an [`i2c::Driver`] that also implements a function for each bus event.
+//! [`Adapter`] registers it and ties the events to the binding of the device: the client becomes a
+//! target after the driver's data is complete and published, and ceases to be one before any of
+//! that data is torn down. An event therefore finds the whole of the data or none of it.
 //!
-//! A controller may refuse to let go of its target, for want of power for example, and goes on to
-//! report events. These find nothing then, while the driver's data is torn down as ever; the client
-//! and the module stay, which such a controller has pointers to.
+//! # Unbinding
+//!
+//! Most bus controllers do not wait for their event handler in `unreg_target()`. A handler that
+//! runs on another CPU, or in a thread that is preempted, may still be inside of the driver's
+//! functions, or about to call them. Every removal therefore goes through the same steps:
+//!
+//! 1. the controller is asked to release the target;
+//! 2. the driver's data is unpublished, so that events that begin now do not find it;
+//! 3. RCU grace periods pass: an event runs in an RCU read-side critical section, and a handler that
+//!    is about to report one either cannot be preempted or is waited for by RCU-tasks;
+//! 4. the data is dropped.
+//!
+//! From the first step on, the callback of the client is a function of the kernel that does nothing.
+//! `i2c_slave_unregister()` would clear it, and a late handler would then call address 0.
+//!
+//! A controller may refuse to release its target, for example because it cannot be powered. It goes
+//! on to report events, which a function outside of this module refuses; the client stays
+//! allocated until a later probe of it has the controller release the target.
 
-use super::module_ref::ModulePtr;
 use core::{
-    mem::offset_of,
+    mem::{
+        offset_of,
+        transmute, //
+    },
     ptr, //
 };
 use kernel::{
@@ -36,13 +53,8 @@ use kernel::{
         self,
         I2cClient, //
     },
-    module::this_module,
     prelude::*,
     sync::rcu,
-    time::{
-        delay::fsleep,
-        Delta, //
-    },
     types::{
         ForeignOwnable,
         Opaque, //
@@ -50,40 +62,108 @@ use kernel::{
     ThisModule, //
 };
 
-/// What the bus controller reports. Bytes to be sent go through the reference, and are 0 at first.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event<'a> {
-    /// The host addressed the target for a write.
-    WriteRequested,
-    /// The host wrote a byte.
-    WriteReceived(u8),
-    /// The host addressed the target for a read; the first byte is wanted.
-    ReadRequested(&'a mut u8),
-    /// The byte before is out; the next one is wanted, whether the host will take it or not.
-    ReadProcessed(&'a mut u8),
-    /// The host ended the transaction.
-    Stop,
+/// The address by which a host addresses a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// 7 bits.
+    SevenBit(u8),
+    /// 10 bits, for a client with ten-bit addressing (`I2C_CLIENT_TEN`).
+    TenBit(u16),
 }
 
-/// Returns the address that the host uses: 7 bits, or 10 for a client with ten-bit addressing.
-pub fn address<Ctx: device::DeviceContext>(client: &I2cClient<Ctx>) -> u16 {
-    // SAFETY: The client is valid, and its address is set before it is registered.
-    unsafe { (*ptr::from_ref(client).cast::<bindings::i2c_client>()).addr }
+/// Returns the address of a client.
+///
+/// Fails with `EINVAL` if it does not fit the client's kind of addressing.
+pub fn address<Ctx: device::DeviceContext>(client: &I2cClient<Ctx>) -> Result<Address> {
+    let raw = ptr::from_ref(client).cast::<bindings::i2c_client>();
+    // SAFETY: The client is valid. Its address and its flag for ten-bit addressing are set before it
+    // is registered.
+    let (address, flags) = unsafe { ((*raw).addr, (*raw).flags) };
+
+    if u32::from(flags) & bindings::I2C_CLIENT_TEN != 0 {
+        return Ok(Address::TenBit(address));
+    }
+    match u8::try_from(address) {
+        Ok(address @ 0..0x80) => Ok(Address::SevenBit(address)),
+        _ => Err(EINVAL),
+    }
 }
 
 /// A driver for an i2c target.
+///
+/// The functions are called from the controller's event handler, so that they must not sleep. A
+/// controller reports the events of one transaction in their order; some call the functions from two
+/// contexts at a time, such as an interrupt handler and a tasklet.
 #[vtable]
 pub trait Driver: i2c::Driver {
-    /// Called for each event, one at a time, in a context that may be atomic.
+    /// The host addresses the target for a write.
     ///
-    /// Controllers that can will answer an error with a NACK; which of the events they look at
-    /// differs between them.
-    fn event(this: Pin<&Self::Data<'_>>, event: Event<'_>) -> Result;
+    /// On an error, controllers that can do not acknowledge the byte that follows. Some do not look at
+    /// the result.
+    fn write_requested(this: Pin<&Self::Data<'_>>) -> Result;
+
+    /// The host has written `byte`.
+    ///
+    /// On an error, controllers that can do not acknowledge this byte or the next. Some do not look at
+    /// the result.
+    fn write_received(this: Pin<&Self::Data<'_>>, byte: u8) -> Result;
+
+    /// The host addresses the target for a read. Returns the first byte to send.
+    fn read_requested(this: Pin<&Self::Data<'_>>) -> u8;
+
+    /// The controller has taken the previous byte. Returns the next byte to send, which the host may
+    /// or may not fetch: some controllers take several bytes in advance.
+    fn read_processed(this: Pin<&Self::Data<'_>>) -> u8;
+
+    /// The host has ended the transaction.
+    fn stop(this: Pin<&Self::Data<'_>>);
 }
 
-/// What the i2c core calls for each event.
+/// The type of the function that the i2c core calls for each event.
 type Callback =
     unsafe extern "C" fn(*mut bindings::i2c_client, bindings::i2c_slave_event, *mut u8) -> c_int;
+
+/// Returns the callback of a target that its controller refuses to release.
+///
+/// The controller may call it for as long as it exists, thus also after this module is gone: it must be
+/// a function of the kernel itself, and none is exported that has the type [`Callback`].
+/// `noop_direct_IO()` only returns `-EINVAL`, which refuses the bytes of a host.
+fn refusing_callback() -> Callback {
+    let function: unsafe extern "C" fn(_, _) -> _ = bindings::noop_direct_IO;
+
+    // SAFETY: Both types are of C functions. The two pointers that `noop_direct_IO()` takes are passed
+    // like the first two arguments of a callback, and it looks at none. The lower half of its `ssize_t`
+    // is the `int` of the same value. Kernels that check the type of a function at an indirect call
+    // (`CONFIG_CFI`) are excluded by `Kconfig`.
+    unsafe {
+        transmute::<
+            unsafe extern "C" fn(*mut bindings::kiocb, *mut bindings::iov_iter) -> isize,
+            Callback,
+        >(function)
+    }
+}
+
+/// Returns the callback of a target that its controller has released.
+///
+/// Some controllers may still call it, for the rest of a transaction that was under way. It is a
+/// function of the kernel for the same reason as [`refusing_callback`], and another one, so that the
+/// two can be told apart. `noop_fsync()` only returns 0.
+fn idle_callback() -> Callback {
+    let function: unsafe extern "C" fn(_, _, _, _) -> _ = bindings::noop_fsync;
+
+    // SAFETY: As for `refusing_callback()`: `noop_fsync()` looks at none of its arguments.
+    unsafe {
+        transmute::<
+            unsafe extern "C" fn(
+                *mut bindings::file,
+                bindings::loff_t,
+                bindings::loff_t,
+                c_int,
+            ) -> c_int,
+            Callback,
+        >(function)
+    }
+}
 
 /// An adapter for the registration of target drivers, as [`i2c::Adapter`] is for others.
 pub struct Adapter<T: Driver>(T);
@@ -151,29 +231,34 @@ where
         let client = unsafe { &*raw.cast::<I2cClient<CoreInternal<'_>>>() };
 
         from_result(|| {
-            // What other drivers leave there, some controllers have let go of.
-            //
-            // SAFETY: The client is valid.
-            if unsafe { (*raw).slave_cb }.is_some_and(Self::is_deaf) {
-                dev_err!(client.as_ref(), "a controller has not let go of it\n");
-                return Err(EBUSY);
-            }
+            // SAFETY: The client is valid and not bound.
+            unsafe { Self::reclaim(raw) }.map_err(|error| {
+                dev_err!(
+                    client.as_ref(),
+                    "the controller still does not release this target: {error:?}\n"
+                );
+                EBUSY
+            })?;
             client
                 .as_ref()
                 .set_drvdata(T::probe(client, Self::id_info(client)))?;
 
-            // Should this fail, the driver core drops the data that was just set.
-            //
-            // SAFETY: The client is valid and, as was just seen, not registered as a target by us. The
-            // events that come from now on find the driver's data.
-            unsafe {
+            // SAFETY: The client is valid, and no controller holds it. The events that come from now
+            // on find the driver's data.
+            let registered = unsafe {
                 (*raw).flags |= bindings::I2C_CLIENT_SLAVE as u16;
                 to_result(bindings::i2c_slave_register(
                     raw,
                     Some(Self::event_callback),
-                ))?;
+                ))
+            };
+            if registered.is_err() {
+                // The controller may have reported events before it failed.
+                //
+                // SAFETY: The data was set above.
+                drop(unsafe { Self::withdraw(raw) });
             }
-            Ok(0)
+            registered.map(|()| 0)
         })
     }
 
@@ -181,18 +266,31 @@ where
         // SAFETY: The i2c core passes a valid client, whose driver is being unbound.
         let client = unsafe { &*raw.cast::<I2cClient<CoreInternal<'_>>>() };
 
-        // The controller waits for an event that is under way. From here on there are none.
-        //
         // SAFETY: A client is only removed after a successful probe, which registered it.
-        let released = unsafe { Self::release(raw) };
+        let released = unsafe { release(raw) };
 
         // SAFETY: As above, the probe was successful, so that the data is set, and of this type.
         T::unbind(client, unsafe { client.as_ref().drvdata_borrow() });
 
-        if released.is_err() {
-            // SAFETY: As above.
-            unsafe { Self::abandon(raw) };
-        }
+        // Handlers that are at work call the old callback or the new one, and both may be called until
+        // `withdraw()` has waited for them.
+        let callback = if let Err(error) = released {
+            dev_err!(
+                client.as_ref(),
+                "the controller does not release this target: {error:?}\n"
+            );
+            // SAFETY: The client is valid. `reclaim()` puts the reference when the controller does not
+            // use the client any more.
+            unsafe { bindings::get_device(&raw mut (*raw).dev) };
+            refusing_callback()
+        } else {
+            idle_callback()
+        };
+        // SAFETY: The client is valid.
+        unsafe { ptr::write_volatile(&raw mut (*raw).slave_cb, Some(callback)) };
+
+        // SAFETY: The data is set, as above.
+        drop(unsafe { Self::withdraw(raw) });
     }
 
     extern "C" fn shutdown_callback(raw: *mut bindings::i2c_client) {
@@ -203,122 +301,94 @@ where
         T::shutdown(client, unsafe { client.as_ref().drvdata_borrow() });
     }
 
-    /// Has the controller let go of its target, or fails if it keeps that.
+    /// Has the controller release a target that it refused to release when the client was unbound.
     ///
     /// # Safety
     ///
-    /// `raw` must be a valid client that was registered as a target.
-    unsafe fn release(raw: *mut bindings::i2c_client) -> Result {
-        // SAFETY: By the function's requirements.
-        match to_result(unsafe { bindings::i2c_slave_unregister(raw) }) {
-            // Some let go, and then tell how they put their power management: this it is without
-            // `CONFIG_PM`. The core takes it for a refusal, and leaves the callback.
-            Err(ENOSYS) => {
-                // SAFETY: The client is valid, and no controller has it any more.
-                unsafe { (*raw).slave_cb = None };
-                Ok(())
-            }
-            result => result,
+    /// `raw` must be a valid client that is not bound to a driver.
+    unsafe fn reclaim(raw: *mut bindings::i2c_client) -> Result {
+        // SAFETY: The client is valid.
+        let refuses = unsafe { (*raw).slave_cb }
+            .is_some_and(|callback| ptr::fn_addr_eq(callback, refusing_callback()));
+        if !refuses {
+            return Ok(());
         }
+
+        // SAFETY: `remove_callback()` has left the client registered, with a reference to it. The i2c
+        // core has another one during the probe.
+        unsafe {
+            release(raw)?;
+            ptr::write_volatile(&raw mut (*raw).slave_cb, Some(idle_callback()));
+            bindings::put_device(&raw mut (*raw).dev);
+        }
+        Ok(())
+    }
+
+    /// Unpublishes the driver's data and waits for the event handlers that may have found it.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must be a valid client whose data was set by `probe_callback()`, and nobody else may take
+    /// that data.
+    unsafe fn withdraw(raw: *mut bindings::i2c_client) -> Pin<KBox<T::Data<'static>>> {
+        // SAFETY: The client is valid.
+        let data = unsafe {
+            let slot = &raw mut (*raw).dev.driver_data;
+            let data = *slot;
+            ptr::write_volatile(slot, ptr::null_mut());
+            data
+        };
+        wait_for_handlers();
+        // SAFETY: `set_drvdata()` has made the pointer of a box of this type. The driver core does not
+        // find it any more, and no event handler uses it.
+        unsafe { Pin::<KBox<T::Data<'static>>>::from_foreign(data.cast()) }
     }
 
     /// # Safety
     ///
-    /// The core and the controller call this only while `raw` is registered as a target of this
-    /// driver, with `val` null or valid for what `event` says.
+    /// `raw` must be valid, and have been registered as a target of this driver: either still be so,
+    /// or be in use by a handler that `withdraw()` waits for. `val` must be null or valid for what
+    /// `event` says, and not be used by anybody else during the call.
     unsafe extern "C" fn event_callback(
         raw: *mut bindings::i2c_client,
         event: bindings::i2c_slave_event,
         val: *mut u8,
     ) -> c_int {
-        // `abandon` waits for it. Where nothing is preempted this is nothing, as in C, but for the calls.
-        let _reading = cfg!(CONFIG_PREEMPT_COUNT).then(rcu::read_lock);
-        // SAFETY: The client is registered as a target, so that it is valid.
+        let _reading = rcu::read_lock();
+        // SAFETY: The client is valid.
         let data = unsafe { ptr::read_volatile(&raw const (*raw).dev.driver_data) };
-        if data.is_null() {
-            // The controller would not let go.
-            return ENODEV.to_errno();
-        }
-        // SAFETY: The data was set before the client was registered as a target. It remains what it is
-        // until after that was unregistered, or until after all who have found it are done.
-        let data = unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) };
-
-        // SAFETY: The controller passes null or a byte that is this callback's until it returns.
+        let data = (!data.is_null()).then(|| {
+            // SAFETY: The data was set, with this type, before the client was registered as a target.
+            // `withdraw()` drops it after a grace period, which cannot end before `_reading` is
+            // dropped.
+            unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) }
+        });
+        // SAFETY: By the function's requirements.
         let val = unsafe { val.as_mut() };
 
-        let event = match (event, val) {
-            (bindings::i2c_slave_event_I2C_SLAVE_WRITE_REQUESTED, _) => Event::WriteRequested,
+        // While the driver is being unbound there is no data: writes are refused, reads get zeros.
+        let result = match (event, val) {
+            (bindings::i2c_slave_event_I2C_SLAVE_WRITE_REQUESTED, _) => {
+                data.map_or(Err(ENODEV), T::write_requested)
+            }
             (bindings::i2c_slave_event_I2C_SLAVE_WRITE_RECEIVED, Some(val)) => {
-                Event::WriteReceived(*val)
+                data.map_or(Err(ENODEV), |data| T::write_received(data, *val))
             }
             (bindings::i2c_slave_event_I2C_SLAVE_READ_REQUESTED, Some(val)) => {
-                *val = 0;
-                Event::ReadRequested(val)
+                *val = data.map_or(0, T::read_requested);
+                Ok(())
             }
             (bindings::i2c_slave_event_I2C_SLAVE_READ_PROCESSED, Some(val)) => {
-                *val = 0;
-                Event::ReadProcessed(val)
+                *val = data.map_or(0, T::read_processed);
+                Ok(())
             }
-            (bindings::i2c_slave_event_I2C_SLAVE_STOP, _) => Event::Stop,
-            _ => return EINVAL.to_errno(),
+            (bindings::i2c_slave_event_I2C_SLAVE_STOP, _) => {
+                data.map(T::stop);
+                Ok(())
+            }
+            _ => Err(EINVAL),
         };
-
-        T::event(data, event).map_or_else(Error::to_errno, |()| 0)
-    }
-
-    /// Makes a controller harmless that would not let go of its target. It may be in the middle of an
-    /// event, and report more for as long as it exists: the client stays for ever, and so does this
-    /// module, or is not removed until the controller has let go.
-    ///
-    /// # Safety
-    ///
-    /// `raw` must be a valid client that was registered as a target, with data of this type.
-    #[cold]
-    unsafe fn abandon(raw: *mut bindings::i2c_client) {
-        // SAFETY: The client is valid, and so is its device; the reference is put at the end, or never.
-        // A controller that reads the callback at the same time gets the old one or the new one; both
-        // may be called.
-        let data = unsafe {
-            bindings::get_device(&raw mut (*raw).dev);
-            ptr::write_volatile(&raw mut (*raw).slave_cb, Some(Self::deaf_callback));
-            let data = (*raw).dev.driver_data;
-            ptr::write_volatile(&raw mut (*raw).dev.driver_data, ptr::null_mut());
-            data
-        };
-        rcu::synchronize_rcu();
-        // SAFETY: It is the data's owner's pointer, which the driver core does not find any more. Events
-        // that had found it are done.
-        drop(unsafe { Pin::<KBox<T::Data<'_>>>::from_foreign(data.cast()) });
-
-        let module = ModulePtr::new(this_module::<T::OwnerModule>().as_ptr());
-        // SAFETY: It is not freed while it runs this.
-        if let Some(module) = unsafe { module.try_get() } {
-            module.into_ptr();
-            return;
-        }
-        // It is being removed already, and better hangs than has its code called when that is gone.
-        //
-        // SAFETY: The reference that was taken above keeps the client valid.
-        while unsafe { Self::release(raw) }.is_err() {
-            fsleep(Delta::from_millis(500));
-        }
-        // SAFETY: As above; the controller does not have it any more.
-        unsafe { bindings::put_device(&raw mut (*raw).dev) };
-    }
-
-    /// # Safety
-    ///
-    /// It may always be called; its type is that of callbacks.
-    unsafe extern "C" fn deaf_callback(
-        _client: *mut bindings::i2c_client,
-        _event: bindings::i2c_slave_event,
-        _val: *mut u8,
-    ) -> c_int {
-        ENODEV.to_errno()
-    }
-
-    fn is_deaf(callback: Callback) -> bool {
-        ptr::fn_addr_eq(callback, Self::deaf_callback as Callback)
+        result.map_or_else(Error::to_errno, |()| 0)
     }
 
     fn id_info<'a>(client: &'a I2cClient<CoreInternal<'_>>) -> Option<&'a T::IdInfo> {
@@ -335,4 +405,81 @@ where
         // SAFETY: The driver's tables carry a `T::IdInfo`.
         by_name.or_else(|| unsafe { <Self as driver::Adapter>::id_info(client.as_ref()) })
     }
+}
+
+/// Locks the adapter itself rather than a segment behind a multiplexer; bindgen does not evaluate the
+/// macro.
+const I2C_LOCK_ROOT_ADAPTER: c_uint = 1;
+
+/// Asks the controller of `raw` to release it. Fails if the controller keeps the target.
+///
+/// An error alone says little: some controllers release the target and return the result of putting
+/// their power management. They are therefore asked a second time, under the same lock: a target that
+/// is not registered (`EINVAL`, `ENODEV`, `ENXIO`) has been released by the first call.
+///
+/// This is `i2c_slave_unregister()` but for the callback, which stays.
+///
+/// # Safety
+///
+/// `raw` must be a valid client that was registered as a target and not released since.
+unsafe fn release(raw: *mut bindings::i2c_client) -> Result {
+    // SAFETY: The client is valid, and its adapter is at least as long as it is registered. The
+    // operations of an adapter are static; those that lock its bus are always set.
+    unsafe {
+        let adapter = (*raw).adapter;
+        let unregister = (*(*adapter).algo).__bindgen_anon_4.unreg_target;
+        let (Some(unregister), Some(lock), Some(unlock)) = (
+            unregister,
+            (*(*adapter).lock_ops).lock_bus,
+            (*(*adapter).lock_ops).unlock_bus,
+        ) else {
+            return Err(EOPNOTSUPP);
+        };
+
+        lock(adapter, I2C_LOCK_ROOT_ADAPTER);
+        let mut result = to_result(unregister(raw));
+        if result.is_err() {
+            result = match to_result(unregister(raw)) {
+                // Also said of a device whose power management has failed for good, whether it holds
+                // a target or not.
+                Err(EINVAL) if has_runtime_error((*adapter).dev.parent) => Err(EINVAL),
+                Err(EINVAL | ENODEV | ENXIO) => Ok(()),
+                again => again,
+            };
+        }
+        unlock(adapter, I2C_LOCK_ROOT_ADAPTER);
+        result
+    }
+}
+
+/// Returns whether runtime power management of `dev` has failed, so that each request is refused
+/// with `EINVAL`.
+///
+/// # Safety
+///
+/// `dev` must be null or a valid device.
+unsafe fn has_runtime_error(dev: *const bindings::device) -> bool {
+    #[cfg(CONFIG_PM)]
+    // SAFETY: By the function's requirements.
+    if let Some(dev) = unsafe { dev.as_ref() } {
+        return dev.power.runtime_error != 0;
+    }
+    #[cfg(not(CONFIG_PM))]
+    let _ = dev;
+    false
+}
+
+/// Waits for event handlers that have read a client's callback or data before.
+///
+/// Interrupt handlers, threaded by force or not, and handlers that are in [`Adapter::event_callback`]
+/// are RCU readers. A handler of a controller's own thread or work item may be preempted before it
+/// calls the callback, and after the callback has returned; RCU-tasks waits for that. A preemptible
+/// kernel without RCU-tasks (`CONFIG_TASKS_RCU`) leaves these two windows open.
+fn wait_for_handlers() {
+    rcu::synchronize_rcu();
+    #[cfg(CONFIG_TASKS_RCU)]
+    // SAFETY: It may be called by any task that may sleep, as a driver's probe and remove may.
+    unsafe {
+        bindings::synchronize_rcu_tasks()
+    };
 }

@@ -6,13 +6,8 @@
 //! away: from then on [`Monitor::lock`] fails with `ENODEV`, and everyone who slept is woken and
 //! gets the same answer. There is no other way to the state, so that no caller can miss the check.
 //!
-//! The lock is taken with interrupts disabled, so that interrupt handlers may use it too. Who locks
-//! two monitors releases the second first, as [`irqsave`](super::irqsave) explains.
+//! The lock is a [`SpinLockIrq`], so that interrupt handlers may use it too.
 
-use super::irqsave::{
-    SpinLockIrqSave,
-    SpinLockIrqSaveGuard, //
-};
 use core::ops::{
     Deref,
     DerefMut, //
@@ -25,7 +20,9 @@ use kernel::{
             PollCondVar,
             PollTable, //
         },
-        LockClassKey, //
+        LockClassKey,
+        SpinLockIrq,
+        SpinLockIrqGuard, //
     }, //
 };
 
@@ -49,7 +46,7 @@ use kernel::{
 #[pin_data]
 pub struct Monitor<T> {
     #[pin]
-    state: SpinLockIrqSave<Option<T>>,
+    state: SpinLockIrq<Option<T>>,
     #[pin]
     changed: PollCondVar,
 }
@@ -63,7 +60,7 @@ impl<T: Unpin> Monitor<T> {
         wait_key: Pin<&'static LockClassKey>,
     ) -> impl PinInit<Self> {
         pin_init!(Self {
-            state <- SpinLockIrqSave::new(Some(state), name, lock_key),
+            state <- SpinLockIrq::new(Some(state), name, lock_key),
             changed <- PollCondVar::new(name, wait_key),
         })
     }
@@ -100,12 +97,12 @@ impl<T: Unpin> Monitor<T> {
 ///
 /// The guarded option is [`Some`].
 pub struct MonitorGuard<'a, T> {
-    guard: SpinLockIrqSaveGuard<'a, Option<T>>,
+    guard: SpinLockIrqGuard<'a, Option<T>>,
     monitor: &'a Monitor<T>,
 }
 
 impl<'a, T: Unpin> MonitorGuard<'a, T> {
-    fn new(monitor: &'a Monitor<T>, guard: SpinLockIrqSaveGuard<'a, Option<T>>) -> Result<Self> {
+    fn new(monitor: &'a Monitor<T>, guard: SpinLockIrqGuard<'a, Option<T>>) -> Result<Self> {
         if guard.is_none() {
             return Err(ENODEV);
         }

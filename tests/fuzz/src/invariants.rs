@@ -2,8 +2,11 @@
 
 //! What must hold after every step. All of it is said here:
 //!
-//! - Every event is refused as busy exactly while a request awaits its response.
+//! - A write is refused as busy exactly while a request awaits its response. A read gets length 0 and
+//!   zeros meanwhile.
 //! - No event ends that wait, or changes a request that nobody took.
+//! - An address begins a write, as does a byte after a stop. A stop ends a part, as does the next
+//!   address if all bytes of the part are there.
 //! - A request is there exactly when the bytes on the bus spelled one, and byte for byte that one.
 //! - The host reads just the blocks of the response, each with its length and, if the host's own
 //!   parts have one, its packet error code; where there is no block it reads length 0 and zeros.
@@ -12,22 +15,24 @@
 //! - A change is reported exactly when it happens.
 //! - A request is taken once. It comes back only if it still awaits its response, and is itself.
 //! - A response is taken exactly when a request waits for one, and has 1 to 254 bytes.
-//! - The phase and the counters tell what happened, and why bytes were dropped is told once.
+//! - The phase and the counters tell what happened. The reason why an event dropped bytes of the host
+//!   is told once, and is the right one.
 
 use crate::{
-    machine::{Abort, Change, Counters, Machine, Refusal, RespondError, Ticket},
+    machine::{Abort, Change, Counters, Machine, RespondError, Ticket},
     model::Model,
     player::SlowPec,
     protocol::Message,
 };
 
-/// What an event was answered.
+/// The answer to an event.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Outcome {
     pub(crate) change: Change,
-    /// The byte for the host, where the event asks for one.
+    /// The byte for the host, if the event is a read.
     pub(crate) byte: Option<u8>,
-    pub(crate) answer: Result<(), Refusal>,
+    /// Whether the target refuses it, if the event is a write.
+    pub(crate) refused: Option<bool>,
 }
 
 /// What the machine shows of itself.
@@ -44,8 +49,7 @@ impl View {
     pub(crate) fn of(machine: &mut Machine<SlowPec>) -> Self {
         Self {
             waiting: machine.can_respond(),
-            // An empty response is never taken; the reason tells more.
-            responding: machine.respond(&[]) == Err(RespondError::Pending),
+            responding: matches!(machine.phase(), "responding" | "response partly fetched"),
             unread: machine.request().map(<[u8]>::to_vec),
             abort: machine.take_abort(),
             aborts: aborts(machine.counters()),
@@ -64,13 +68,21 @@ fn aborts(counters: &Counters) -> u32 {
         + counters.interrupted
 }
 
-/// After an event on the bus, which the model would have answered with `expected`.
-pub(crate) fn after_event(before: &View, now: &View, outcome: Outcome, expected: Outcome) {
-    assert_eq!(
-        outcome.answer == Err(Refusal::Busy),
-        now.waiting,
-        "an event is refused as busy exactly while a request awaits its response"
-    );
+/// After an event on the bus, which the model would have answered with `expected`, and dropped bytes
+/// for the reason `abort`.
+pub(crate) fn after_event(
+    before: &View,
+    now: &View,
+    outcome: Outcome,
+    expected: Outcome,
+    abort: Option<Abort>,
+) {
+    if let Some(refused) = outcome.refused {
+        assert_eq!(
+            refused, now.waiting,
+            "a write is refused exactly while a request awaits its response"
+        );
+    }
     if before.waiting {
         assert!(now.waiting, "no event ends the wait for a response");
         assert_eq!(before.unread, now.unread, "no event changes a request");
@@ -85,11 +97,11 @@ pub(crate) fn after_event(before: &View, now: &View, outcome: Outcome, expected:
         before.responding && !now.responding,
         "the end of a response is reported exactly when it comes"
     );
-    if outcome.answer.is_err() {
+    if now.waiting {
         assert_eq!(
             outcome.byte.unwrap_or(0),
             0,
-            "who is refused reads length 0 and zeros"
+            "meanwhile the host reads length 0 and zeros"
         );
     }
     assert_eq!(
@@ -98,6 +110,7 @@ pub(crate) fn after_event(before: &View, now: &View, outcome: Outcome, expected:
         "dropped bytes are told and counted once"
     );
     assert_eq!(outcome, expected, "the event is answered as by the model");
+    assert_eq!(now.abort, abort, "bytes are dropped for the model's reason");
 }
 
 /// After [`Machine::take_request`].
@@ -151,6 +164,14 @@ pub(crate) fn after_respond(
         assert_eq!(now.unread, None, "an answered request is not read");
     } else {
         assert_eq!(before.unread, now.unread, "a refusal changes nothing");
+        assert_eq!(
+            before.waiting, now.waiting,
+            "a request still awaits its response"
+        );
+        assert_eq!(
+            before.responding, now.responding,
+            "a response still awaits the host"
+        );
     }
 }
 

@@ -6,13 +6,16 @@
 //! of IPMI 2.0, section 12; a response is cut into blocks at once. It shares nothing with the
 //! machine but the types of its answers.
 
-use crate::machine::{Change, Refusal, RespondError};
+use crate::machine::{Abort, Busy, Change, RespondError};
 
 /// The first byte of a write on the wire, for the 7-bit address 10h.
 pub(crate) const WIRE_ADDRESS: u8 = 0x20;
 
 pub(crate) const LONGEST_MESSAGE: usize = 254;
 const LONGEST_PART: usize = 32;
+
+/// The bytes of a write with a full part: command, length, data, packet error code.
+const LONGEST_WRITE: usize = 1 + 1 + LONGEST_PART + 1;
 
 /// CRC-8 with the polynomial x^8 + x^2 + x + 1, bit by bit.
 pub(crate) const fn crc8(mut crc: u8, bytes: &[u8]) -> u8 {
@@ -37,7 +40,7 @@ pub(crate) fn write_pec(bytes: &[u8]) -> u8 {
     crc8(crc8(0, &[WIRE_ADDRESS]), bytes)
 }
 
-type Answer = Result<(), Refusal>;
+type Answer = Result<(), Busy>;
 
 /// The message from the host.
 pub(crate) struct Request {
@@ -73,18 +76,21 @@ impl Reading {
 }
 
 /// How a write ends.
-#[derive(PartialEq)]
 enum End {
     Stop,
-    /// The host reads.
+    /// The host addresses the target again; perhaps the stop is reported later.
+    Address,
+    /// The host begins to read.
     Read,
-    /// The host addresses us again, or does what makes no sense.
+    /// The host goes on to read although it did not begin to.
     Other,
 }
 
 #[derive(Default)]
 pub(crate) struct Model {
-    /// What the host wrote behind its address; none if there was no address, or it was refused.
+    /// Whether a transaction is under way. If none is, a byte begins a write.
+    under_way: bool,
+    /// The bytes that the host wrote in this transaction; none if it is no write, or was refused.
     write: Option<Vec<u8>>,
     /// The command of a read whose write has ended.
     command: Option<u8>,
@@ -95,6 +101,8 @@ pub(crate) struct Model {
     pec: bool,
     pub(crate) request: Option<Request>,
     pub(crate) response: Option<Response>,
+    /// Why the latest event dropped bytes of the host.
+    abort: Option<Abort>,
     // How often what happened.
     pub(crate) delivered: usize,
     pub(crate) fetched: usize,
@@ -107,15 +115,15 @@ impl Model {
     // The bus.
 
     pub(crate) fn write_requested(&mut self) -> (Change, Answer) {
-        self.end_write(End::Other);
-        let change = self.end_read();
-        self.command = None;
-        self.write = self.request.is_none().then(Vec::new);
-        self.refused += usize::from(self.request.is_some());
+        let change = self.end(End::Address);
+        self.begin_write();
         (change, self.busy())
     }
 
     pub(crate) fn write_received(&mut self, byte: u8) -> (Change, Answer) {
+        if !self.under_way {
+            self.begin_write();
+        }
         let mut change = Change::None;
         match &mut self.write {
             Some(bytes) => {
@@ -130,57 +138,44 @@ impl Model {
                         }
                     }
                     [0x02 | 0x06 | 0x07 | 0x08, ..] | [0x03 | 0x09] => {}
-                    // No command of ours, or data behind a command to read.
-                    _ => self.parts = None,
+                    // Not a command of SSIF, or data after a read command.
+                    [_] | [0x03 | 0x09, _] => self.drop_parts(Abort::Command),
+                    // More of the same.
+                    _ => {}
                 }
             }
-            None => {
-                self.reading = None;
-                self.command = None;
-            }
+            None => self.reading = None,
         }
         (change, self.busy())
     }
 
-    pub(crate) fn read_requested(&mut self) -> (u8, Answer) {
+    pub(crate) fn read_requested(&mut self) -> u8 {
         self.end_write(End::Read);
+        self.under_way = true;
         self.reading = None;
         let command = self.command.take();
-        if let Err(busy) = self.busy() {
-            return (0, Err(busy));
-        }
-        let Some(command) = command else {
-            return (0, Ok(()));
-        };
-        match self.begin_read(command) {
-            Some(len) => (len, Ok(())),
-            None => (0, Err(Refusal::NoResponse)),
-        }
+        command
+            .and_then(|command| self.begin_read(command))
+            .unwrap_or(0)
     }
 
-    pub(crate) fn read_processed(&mut self) -> (u8, Answer) {
+    pub(crate) fn read_processed(&mut self) -> u8 {
         self.end_write(End::Other);
+        self.under_way = true;
         self.command = None;
-        let byte = match &mut self.reading {
+        match &mut self.reading {
             Some(reading) => {
                 let byte = reading.bytes.get(reading.handed_out).copied();
                 reading.handed_out += 1;
                 byte.unwrap_or(0)
             }
             None => 0,
-        };
-        (byte, self.busy())
+        }
     }
 
-    pub(crate) fn stop(&mut self) -> (Change, Answer) {
-        let before = self.delivered;
-        self.end_write(End::Stop);
-        let change = if self.delivered != before {
-            Change::Requested
-        } else {
-            self.end_read()
-        };
-        (change, self.busy())
+    pub(crate) fn stop(&mut self) -> Change {
+        self.under_way = false;
+        self.end(End::Stop)
     }
 
     // The BMC.
@@ -202,9 +197,6 @@ impl Model {
     }
 
     pub(crate) fn respond(&mut self, bytes: &[u8]) -> Result<(), RespondError> {
-        if self.response.is_some() {
-            return Err(RespondError::Pending);
-        }
         if self.request.is_none() {
             return Err(RespondError::NoRequest);
         }
@@ -235,7 +227,22 @@ impl Model {
             .map(|request| &request.bytes[..])
     }
 
-    /// What the host wrote behind its address, if that counts.
+    /// Why the latest event dropped bytes of the host, if it did.
+    pub(crate) fn take_abort(&mut self) -> Option<Abort> {
+        self.abort.take()
+    }
+
+    /// Whether a transaction is under way.
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.under_way
+    }
+
+    /// Whether a read would be for a block: its command has come.
+    pub(crate) fn expects_read(&self) -> bool {
+        self.command.is_some() || matches!(self.written(), [0x03 | 0x09])
+    }
+
+    /// The bytes that the host wrote in this transaction, if they count.
     pub(crate) fn written(&self) -> &[u8] {
         self.write.as_deref().unwrap_or(&[])
     }
@@ -257,8 +264,11 @@ impl Model {
         }
     }
 
+    /// How many states a transaction has.
+    const TRANSACTIONS: usize = 15;
+
     /// How many values [`Self::state`] has.
-    pub(crate) const STATES: usize = 6 * 14;
+    pub(crate) const STATES: usize = 6 * Self::TRANSACTIONS;
 
     /// Where the conversation and the transaction are, as a number.
     pub(crate) fn state(&self) -> usize {
@@ -286,9 +296,11 @@ impl Model {
                 (0, false) => 12,
                 (_, false) => 13,
             },
+            // A transaction that is ignored.
+            _ if self.under_way => 14,
             _ => 0,
         };
-        phase * 14 + transaction
+        phase * Self::TRANSACTIONS + transaction
     }
 
     /// Whether the host protects its messages.
@@ -300,48 +312,78 @@ impl Model {
 
     fn busy(&self) -> Answer {
         match self.request {
-            Some(_) => Err(Refusal::Busy),
+            Some(_) => Err(Busy),
             None => Ok(()),
         }
     }
 
-    /// A write has ended, if one was under way: judges what was written.
+    /// A write begins, by its address or, where no transaction is under way, by its first byte.
+    fn begin_write(&mut self) {
+        self.under_way = true;
+        self.command = None;
+        self.write = self.request.is_none().then(Vec::new);
+        self.refused += usize::from(self.request.is_some());
+    }
+
+    /// A transaction has ended, if one was under way.
+    fn end(&mut self, end: End) -> Change {
+        let before = self.delivered;
+        self.end_write(end);
+        match self.delivered == before {
+            true => self.end_read(),
+            false => Change::Requested,
+        }
+    }
+
+    /// A write has ended, if one was under way: judges the bytes.
     fn end_write(&mut self, end: End) {
         let Some(bytes) = self.write.take() else {
             return;
         };
         match (&bytes[..], end) {
-            // Just an address.
-            ([], _) => {}
-            // A read has to follow.
-            ([0x03 | 0x09], End::Other) => {}
+            // A read has to follow, but it is no fault if none does.
             ([command @ (0x03 | 0x09)], End::Stop | End::Read) => self.command = Some(*command),
             // A part of a request.
             ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Stop) => self.end_part(&bytes),
-            // One that no stop ended voids the message that it belongs to.
-            ([0x02 | 0x06 | 0x07 | 0x08, ..], End::Other) => self.parts = None,
-            // A read breaks it off, or it was wrong before.
-            _ => self.parts = None,
+            // All its bytes are there, so the stop is just late.
+            ([0x02 | 0x06 | 0x07 | 0x08, len @ 0..=32, rest @ ..], End::Address)
+                if [0, 1]
+                    .map(|pec| usize::from(*len) + pec)
+                    .contains(&rest.len()) =>
+            {
+                self.end_part(&bytes);
+            }
+            // Without one of its parts no message is whole.
+            ([0x02 | 0x06 | 0x07 | 0x08, ..], _) => self.drop_parts(Abort::Interrupted),
+            // An address alone, or a write that was wrong from its first bytes on.
+            _ => {}
         }
+    }
+
+    fn drop_parts(&mut self, why: Abort) {
+        self.parts = None;
+        self.abort = Some(why);
     }
 
     /// A part of a request has come, from its command on.
     fn end_part(&mut self, bytes: &[u8]) {
         let parts = self.parts.take();
-        let Some((data, pec)) = valid_part(bytes) else {
-            return;
+        let (data, pec) = match valid_part(bytes) {
+            Ok(valid) => valid,
+            Err(why) => return self.drop_parts(why),
         };
         let (mut message, whole) = match (bytes[0], data.len(), parts) {
             (0x02, 1.., _) => (Vec::new(), true),
             (0x06, LONGEST_PART, _) => (Vec::new(), false),
+            (0x02 | 0x06, ..) => return self.drop_parts(Abort::Length),
             // Some hosts end with a short middle part.
             (0x07, len, Some(parts)) => (parts, len < LONGEST_PART),
             (0x08, _, Some(parts)) => (parts, true),
-            _ => return,
+            _ => return self.drop_parts(Abort::Sequence),
         };
         message.extend(data);
         if message.len() > LONGEST_MESSAGE {
-            return;
+            return self.drop_parts(Abort::Message);
         }
 
         self.pec = pec;
@@ -361,9 +403,13 @@ impl Model {
     fn begin_read(&mut self, command: u8) -> Option<u8> {
         let response = self.response.as_ref()?;
         // The first block may be asked for at any time, others in their order.
-        let number = match command {
-            0x03 => 0,
-            _ => Some(response.fetched).filter(|fetched| *fetched > 0)?,
+        let number = match (command, response.fetched) {
+            (0x03, _) => 0,
+            (_, 0) => {
+                self.abort = Some(Abort::Sequence);
+                return None;
+            }
+            (_, fetched) => fetched,
         };
         let data = &response.blocks[number];
         let len = data.len();
@@ -400,21 +446,24 @@ impl Model {
 }
 
 /// The data of a well-formed part, and whether a packet error code protects it.
-pub(crate) fn valid_part(bytes: &[u8]) -> Option<(&[u8], bool)> {
-    let [_command, len, rest @ ..] = bytes else {
-        return None;
+pub(crate) fn valid_part(bytes: &[u8]) -> Result<(&[u8], bool), Abort> {
+    if bytes.len() > LONGEST_WRITE {
+        return Err(Abort::Overlong);
+    }
+    let [_command, len @ 0..=32, rest @ ..] = bytes else {
+        return Err(Abort::Length);
     };
     let len = usize::from(*len);
-    if len > LONGEST_PART {
-        return None;
-    }
     if rest.len() == len {
-        return Some((rest, false));
+        return Ok((rest, false));
     }
-    if rest.len() == len + 1 && rest[len] == write_pec(&bytes[..2 + len]) {
-        return Some((&rest[..len], true));
+    if rest.len() != len + 1 {
+        return Err(Abort::Length);
     }
-    None
+    if rest[len] != write_pec(&bytes[..2 + len]) {
+        return Err(Abort::Pec);
+    }
+    Ok((&rest[..len], true))
 }
 
 /// Cuts a response into what the host reads.

@@ -4,7 +4,7 @@
 
 use crate::{
     invariants::{self, Outcome, View},
-    machine::{Change, Machine, Refusal, RespondError, Ticket},
+    machine::{Busy, Change, Machine, RespondError, Ticket},
     model::{crc8, write_pec, Model, WIRE_ADDRESS},
     protocol::Pec,
     reached::{Milestone, Reached, Was, Watcher},
@@ -55,28 +55,32 @@ impl Event {
 macro_rules! report {
     ($to:expr, $event:expr) => {
         match $event {
-            Event::WriteRequested => changed($to.write_requested()),
-            Event::WriteReceived(byte) => changed($to.write_received(byte)),
+            Event::WriteRequested => written($to.write_requested()),
+            Event::WriteReceived(byte) => written($to.write_received(byte)),
             Event::ReadRequested => handed_out($to.read_requested()),
             Event::ReadProcessed => handed_out($to.read_processed()),
-            Event::Stop => changed($to.stop()),
+            Event::Stop => Outcome {
+                change: $to.stop(),
+                byte: None,
+                refused: None,
+            },
         }
     };
 }
 
-fn changed((change, answer): (Change, Result<(), Refusal>)) -> Outcome {
+fn written((change, answer): (Change, Result<(), Busy>)) -> Outcome {
     Outcome {
         change,
         byte: None,
-        answer,
+        refused: Some(answer == Err(Busy)),
     }
 }
 
-fn handed_out((byte, answer): (u8, Result<(), Refusal>)) -> Outcome {
+fn handed_out(byte: u8) -> Outcome {
     Outcome {
         change: Change::None,
         byte: Some(byte),
-        answer,
+        refused: None,
     }
 }
 
@@ -270,11 +274,12 @@ impl Player {
 
         let was = Was::of(&self.model);
         let expected = report!(self.model, event);
+        let abort = self.model.take_abort();
 
         let now = View::of(&mut self.machine);
-        invariants::after_event(&self.view, &now, outcome, expected);
+        invariants::after_event(&self.view, &now, outcome, expected, abort);
         self.now(now);
-        self.watcher.note(event, outcome, &was, &self.model);
+        self.watcher.note(event, outcome, abort, &was, &self.model);
         outcome
     }
 
@@ -325,7 +330,9 @@ impl Player {
         self.now(now);
         match result {
             Err(RespondError::Length) => self.watcher.reach(Milestone::WrongLength),
-            Err(RespondError::Pending) => self.watcher.reach(Milestone::TooEarly),
+            Err(RespondError::NoRequest) if self.model.response.is_some() => {
+                self.watcher.reach(Milestone::TooEarly);
+            }
             _ => {}
         }
     }
@@ -388,8 +395,8 @@ impl Player {
                 Change::None => {}
                 change => print!(" ({change:?})"),
             }
-            if let Err(refusal) = outcome.answer {
-                print!(" ({refusal:?})");
+            if outcome.refused == Some(true) {
+                print!(" (Busy)");
             }
             self.line = Some((what, line));
         }

@@ -5,7 +5,7 @@
 
 use crate::{
     invariants::Outcome,
-    machine::{Change, Refusal},
+    machine::{Abort, Change},
     model::{valid_part, Model, Reading, LONGEST_MESSAGE},
     player::Event,
 };
@@ -34,16 +34,25 @@ milestones! {
     WrongPec: "part with a wrong PEC",
     Overlong: "full part with a PEC, and bytes behind that",
     TooLong: "message of more than 254 bytes",
-    Busy: "event refused while a request waits",
+    Busy: "write refused while a request waits",
+    BusyRead: "read begun while a request waits",
     BusyWrite: "whole request ignored while another waits",
     LateWrite: "write begun while a request waits, and ended later as a whole request",
+    ByteBegins: "request whose only or last part a byte began, without an address",
+    ByteBeginsRead: "block read whose command came without an address",
+    ByteWhileBusy: "write begun by a byte, without an address, while a request waits",
+    AddressEnds: "request ended by the next address",
+    AddressEndsPart: "part of several ended by the next address",
+    AddressEndsInvalid: "invalid part ended by the next address",
+    AddressInterrupts: "parts dropped at the next address, since bytes are missing",
+    LateStop: "request with a stop after the address of its last part",
     Taken: "request taken",
     PutBack: "request put back",
     PutBackLate: "request not put back, since it is answered or expired",
     PutBackOther: "request not put back, since another one was taken",
     Expired: "request expired",
     WrongLength: "response of wrong length",
-    TooEarly: "response while the one before is not fetched",
+    TooEarly: "response refused, since the previous one is not fetched",
     OneBlock: "response fetched in one block",
     SeveralBlocks: "response fetched in several blocks",
     FullLastBlock: "response fetched whose last block is full",
@@ -55,8 +64,8 @@ milestones! {
     BegunAnew: "response begun anew",
     AnewAndOn: "response begun anew behind several blocks, and read on",
     StopBetween: "block read although a stop came at the repeated start",
-    FirstIsDue: "further block refused, since the first one is due",
-    NoResponse: "read refused, since there is no response",
+    FirstIsDue: "read of a further block that gets nothing, since the first one is due",
+    NoResponse: "read that gets nothing, since there is no response",
     Displaced: "response dropped for the next request",
 }
 
@@ -115,6 +124,8 @@ impl Reached {
 /// What the model held before an event.
 pub(crate) struct Was {
     state: usize,
+    under_way: bool,
+    expects_read: bool,
     waiting: bool,
     assembled: usize,
     blocks: usize,
@@ -128,6 +139,8 @@ impl Was {
         let blocks = model.response.as_ref().map_or(&[][..], |r| &r.blocks);
         Self {
             state: model.state(),
+            under_way: model.is_under_way(),
+            expects_read: model.expects_read(),
             waiting: model.request.is_some(),
             assembled: model.assembled(),
             blocks: blocks.len(),
@@ -141,10 +154,16 @@ impl Was {
 #[derive(Default)]
 pub(crate) struct Watcher {
     reached: Reached,
-    /// What the host wrote behind its address, refused or not.
+    /// The bytes that the host wrote in this transaction, refused or not.
     written: Vec<u8>,
-    /// Whether a request waited when that began; none behind no address.
+    /// Whether a request waited when the write began; none if the transaction is no write.
     refused: Option<bool>,
+    /// The write began without an address.
+    by_byte: bool,
+    /// The latest address ended a part.
+    address_ended: bool,
+    /// A stop, and nothing else, came since then before the write.
+    late_stop: bool,
     /// Whether the latest request had a packet error code, and the one before.
     pec: (bool, bool),
     /// The block that the host last read in part.
@@ -164,22 +183,24 @@ impl Watcher {
     }
 
     /// Counts what an event reached.
-    pub(crate) fn note(&mut self, event: Event, outcome: Outcome, was: &Was, model: &Model) {
+    pub(crate) fn note(
+        &mut self,
+        event: Event,
+        outcome: Outcome,
+        abort: Option<Abort>,
+        was: &Was,
+        model: &Model,
+    ) {
         let pair = was.state * Event::KINDS + event.kind();
         self.reached.pairs[pair] = true;
         FEATURES.0[TEXTS.len() + pair].store(1, Relaxed);
 
-        match outcome.answer {
-            Err(Refusal::Busy) if was.waiting => self.reach(Milestone::Busy),
-            Err(Refusal::NoResponse) => self.reach(match model.response {
-                Some(_) => Milestone::FirstIsDue,
-                None => Milestone::NoResponse,
-            }),
-            _ => {}
+        if outcome.refused == Some(true) && was.waiting {
+            self.reach(Milestone::Busy);
         }
 
         match (event, outcome.change) {
-            (_, Change::Requested) => self.note_request(was, model),
+            (_, Change::Requested) => self.note_request(event, was, model),
             (Event::WriteReceived(_), Change::ResponseGone) => self.reach(Milestone::Displaced),
             (_, Change::ResponseGone) => {
                 self.reach(match was.blocks {
@@ -194,30 +215,66 @@ impl Watcher {
                 }
             }
             (Event::Stop, Change::None) => self.note_part(was, model),
+            (Event::WriteRequested, Change::None) => match abort {
+                Some(Abort::Interrupted) if was.assembled > 0 => {
+                    self.reach(Milestone::AddressInterrupts);
+                }
+                Some(Abort::Interrupted) => {}
+                Some(_) => self.reach(Milestone::AddressEndsInvalid),
+                None if model.assembled() > was.assembled => self.reach(Milestone::AddressEndsPart),
+                None => {}
+            },
             _ => {}
         }
 
+        self.note_read(event, outcome, was, model);
+        self.note_write(event, was, model);
+    }
+
+    /// Follows the write that is under way.
+    fn note_write(&mut self, event: Event, was: &Was, model: &Model) {
         match event {
             Event::WriteRequested => {
                 self.written.clear();
-                self.refused = Some(was.waiting);
+                self.refused = Some(model.request.is_some());
+                self.by_byte = false;
+                self.late_stop = false;
+                self.address_ended = model.assembled() > was.assembled;
             }
             Event::WriteReceived(byte) => {
+                if !was.under_way {
+                    self.refused = Some(was.waiting);
+                    self.by_byte = true;
+                    if was.waiting {
+                        self.reach(Milestone::ByteWhileBusy);
+                    }
+                }
+                self.address_ended = false;
                 self.written.push(byte);
-                if was.assembled > 0 && self.written == [0x06] {
+                if was.assembled > 0 && self.refused == Some(false) && self.written == [0x06] {
                     self.reach(Milestone::PartsReplaced);
                 }
             }
-            // What comes behind is no write, until the next address.
+            // A byte that follows begins a write or is ignored.
             _ => {
+                self.late_stop = self.address_ended && event == Event::Stop;
                 self.written.clear();
                 self.refused = None;
+                self.address_ended = false;
             }
         }
-        self.note_read(event, was, model);
     }
 
-    fn note_request(&mut self, was: &Was, model: &Model) {
+    fn note_request(&mut self, event: Event, was: &Was, model: &Model) {
+        if event == Event::WriteRequested {
+            self.reach(Milestone::AddressEnds);
+        }
+        if self.by_byte {
+            self.reach(Milestone::ByteBegins);
+        }
+        if self.late_stop {
+            self.reach(Milestone::LateStop);
+        }
         self.reach(match was.assembled {
             0 => Milestone::SinglePart,
             _ => Milestone::SeveralParts,
@@ -239,20 +296,20 @@ impl Watcher {
         }
         let part = valid_part(&self.written);
         match (self.refused, part, &self.written[..]) {
-            (Some(true), Some(([_, ..], _)), [0x02, ..]) => self.reach(match was.waiting {
+            (Some(true), Ok(([_, ..], _)), [0x02, ..]) => self.reach(match was.waiting {
                 true => Milestone::BusyWrite,
                 false => Milestone::LateWrite,
             }),
-            (Some(false), Some((data, _)), [0x07 | 0x08, ..]) => {
+            (Some(false), Ok((data, _)), [0x07 | 0x08, ..]) => {
                 if was.assembled + data.len() > LONGEST_MESSAGE {
                     self.reach(Milestone::TooLong);
                 }
             }
-            (Some(false), None, [0x02, len @ 1..=32, rest @ ..]) => {
+            (Some(false), Err(_), [0x02, len @ 1..=32, rest @ ..]) => {
                 let more = rest.len().saturating_sub(usize::from(*len));
                 if more == 1 {
                     self.reach(Milestone::WrongPec);
-                } else if *len == 32 && more > 1 && valid_part(&self.written[..35]).is_some() {
+                } else if *len == 32 && more > 1 && valid_part(&self.written[..35]).is_ok() {
                     self.reach(Milestone::Overlong);
                 }
             }
@@ -260,9 +317,20 @@ impl Watcher {
         }
     }
 
-    fn note_read(&mut self, event: Event, was: &Was, model: &Model) {
+    fn note_read(&mut self, event: Event, outcome: Outcome, was: &Was, model: &Model) {
+        if event == Event::ReadRequested && outcome.byte == Some(0) {
+            match model.response {
+                _ if was.waiting => self.reach(Milestone::BusyRead),
+                _ if !was.expects_read => {}
+                Some(_) => self.reach(Milestone::FirstIsDue),
+                None => self.reach(Milestone::NoResponse),
+            }
+        }
         match (event, was.reading, &model.reading) {
             (Event::ReadRequested, _, Some(reading)) => {
+                if self.by_byte {
+                    self.reach(Milestone::ByteBeginsRead);
+                }
                 let fetched = model.response.as_ref().map_or(0, |r| r.fetched);
                 if reading.number == 0 && fetched > 0 {
                     self.reach(Milestone::BegunAnew);

@@ -6,7 +6,7 @@
 
 use crate::{
     bus::*,
-    machine::{Change, Refusal, RespondError},
+    machine::{Busy, Change, RespondError},
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -31,6 +31,11 @@ fn byte() -> impl Strategy<Value = u8> {
         ]),
         any::<u8>(),
     ]
+}
+
+/// The command of a part, of several more likely than of one.
+fn part_command() -> impl Strategy<Value = u8> {
+    prop::sample::select(vec![0x02, 0x06, 0x06, 0x07, 0x07, 0x08])
 }
 
 fn message(max: usize) -> impl Strategy<Value = Vec<u8>> {
@@ -58,15 +63,47 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Any combination of what controllers do differently.
+fn habits() -> impl Strategy<Value = Habits> {
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    (flags, vec(any::<bool>(), 0..6)).prop_map(|(flags, late_stops)| Habits {
+        address_once: flags.0,
+        address_twice: flags.1,
+        stop_at_repeated_start: flags.2,
+        stop_twice: flags.3,
+        late_stops,
+    })
+}
+
+/// The answer to a step of the bus.
+struct Answer {
+    change: Change,
+    /// For a write, whether it was taken.
+    taken: Option<Result<(), Busy>>,
+    /// For a read, the byte.
+    byte: Option<u8>,
+}
+
 /// Does a step of the bus.
-fn play(machine: &mut TestMachine, step: &Step) -> (Change, Result<(), Refusal>) {
-    match step {
-        Step::WriteRequested => machine.write_requested(),
-        Step::WriteReceived(byte) => machine.write_received(*byte),
-        Step::ReadRequested => (Change::None, machine.read_requested().1),
-        Step::ReadProcessed => (Change::None, machine.read_processed().1),
-        Step::Stop => machine.stop(),
+fn play(machine: &mut TestMachine, step: &Step) -> Answer {
+    let (change, taken, byte) = match step {
+        Step::WriteRequested => {
+            let (change, taken) = machine.write_requested();
+            (change, Some(taken), None)
+        }
+        Step::WriteReceived(byte) => {
+            let (change, taken) = machine.write_received(*byte);
+            (change, Some(taken), None)
+        }
+        Step::ReadRequested => (Change::None, None, Some(machine.read_requested())),
+        Step::ReadProcessed => (Change::None, None, Some(machine.read_processed())),
+        Step::Stop => (machine.stop(), None, None),
         _ => panic!("not of the bus: {step:?}"),
+    };
+    Answer {
+        change,
+        taken,
+        byte,
     }
 }
 
@@ -110,17 +147,22 @@ proptest! {
                     prop_assert!(!machine.can_respond());
                 }
                 event => {
-                    let (change, answer) = play(&mut machine, event);
+                    let Answer { change, taken, byte } = play(&mut machine, event);
                     let now_busy = machine.can_respond();
-                    // Busy is busy, whatever the event.
-                    prop_assert_eq!(answer == Err(Refusal::Busy), now_busy);
+                    // A write is busy exactly while a request waits, and a read gets nothing then.
+                    if let Some(taken) = taken {
+                        prop_assert_eq!(taken == Err(Busy), now_busy);
+                    }
+                    if now_busy {
+                        prop_assert_eq!(byte.unwrap_or(0), 0);
+                    }
                     // No event ends the wait for a response, or touches an unread request.
                     prop_assert!(now_busy || !busy);
                     if busy {
                         prop_assert_eq!(machine.request().map(<[u8]>::to_vec), unread);
                         prop_assert_eq!(change, Change::None);
                     }
-                    // A request arrives exactly when this is said, whole and unread.
+                    // A request arrives exactly when this is reported, whole and unread.
                     prop_assert_eq!(change == Change::Requested, now_busy && !busy);
                     if change == Change::Requested {
                         let len = machine.request().map_or(0, <[u8]>::len);
@@ -131,7 +173,7 @@ proptest! {
         }
     }
 
-    /// After any noise a request and its response pass unchanged.
+    /// After any noise that has ended a request and its response pass unchanged.
     #[test]
     fn noise_is_survived(
         noise in vec(event(), 0..200),
@@ -143,6 +185,8 @@ proptest! {
         for step in &noise {
             play(&mut machine, step);
         }
+        // The next address could end a request that is part of the noise.
+        machine.stop();
         machine.expire();
 
         prop_assert_eq!(send(&mut machine, &request, pec), Change::Requested);
@@ -160,14 +204,62 @@ proptest! {
         let mut machine = machine();
         respond(&mut machine, &response);
         let mut gone = false;
-        for step in &noise {
-            gone |= play(&mut machine, step).0 != Change::None;
+        for step in noise.iter().chain([&Step::Stop]) {
+            gone |= play(&mut machine, step).change == Change::ResponseGone;
         }
-        machine.stop();
         if !gone {
-            // The noise may have ended in a read that got the last byte.
-            let fetched = fetch(&mut machine);
-            prop_assert!(fetched == Ok(response) || fetched == Err(Refusal::NoResponse));
+            prop_assert_eq!(fetch(&mut machine), Ok(response));
+        }
+    }
+
+    /// Requests and their responses pass whatever the controller does differently.
+    #[test]
+    fn habits_of_controllers_are_tolerated(
+        habits in habits(),
+        exchanges in vec((message(254), message(254), any::<bool>(), 0..3), 1..4),
+    ) {
+        let mut host = Controller::new(habits);
+        for (request, response, pec, polls) in &exchanges {
+            host.send(request, *pec);
+            prop_assert_eq!(host.machine.request(), Some(&request[..]));
+            for _ in 0..*polls {
+                prop_assert_eq!(host.read(0x03), []);
+            }
+            prop_assert_eq!(host.machine.respond(response), Ok(()));
+            prop_assert_eq!(&host.fetch(), response);
+        }
+        // The response is gone after the last stop, at the next address at the latest.
+        prop_assert_eq!(host.read(0x03), []);
+
+        let counters = host.machine.counters();
+        prop_assert_eq!(counters.requests as usize, exchanges.len());
+        prop_assert_eq!(counters.responses as usize, exchanges.len());
+        prop_assert_eq!(counters.last_abort, None);
+    }
+
+    /// A part has the same result whether a stop or the next address ends it, if it is whole.
+    #[test]
+    fn address_ends_whole_parts_as_a_stop_does(
+        parts in vec((part_command(), prop_oneof![Just(32), 0..=32usize], 0..3u8), 1..6),
+    ) {
+        let (mut stopped, mut addressed) = (machine(), machine());
+        for (command, len, pec) in parts {
+            let mut bytes = part(command, &pattern(len), pec > 0);
+            if pec == 2 {
+                bytes.last_mut().map(|pec| *pec ^= 1);
+            }
+            for machine in [&mut stopped, &mut addressed] {
+                raw_write(machine, &bytes);
+            }
+            let by_stop = stopped.stop();
+            stopped.write_requested();
+            let (by_address, taken) = addressed.write_requested();
+
+            prop_assert_eq!(by_address, by_stop);
+            prop_assert_eq!(taken == Err(Busy), addressed.can_respond());
+            prop_assert_eq!(addressed.request(), stopped.request());
+            prop_assert_eq!(addressed.phase(), stopped.phase());
+            prop_assert_eq!(addressed.counters(), stopped.counters());
         }
     }
 
@@ -180,7 +272,7 @@ proptest! {
     ) {
         let mut machine = machine();
         raw_write(&mut machine, &[&[command, len], &bytes[..]].concat()).unwrap();
-        let change = machine.stop().0;
+        let change = machine.stop();
 
         let len = usize::from(len);
         let whole = bytes.len() == len

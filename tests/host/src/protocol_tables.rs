@@ -88,10 +88,36 @@ fn part_lengths() {
 }
 
 #[test]
+fn part_is_whole_with_as_many_bytes_as_its_length_says() {
+    for len in 0..=0xff {
+        for count in 0..=40 {
+            // Bytes after the length, one of which may be a PEC.
+            let bytes = [&[len], &pattern(count)[..]].concat();
+            let data = usize::from(len);
+            let whole = data <= 32 && (count == data || count == data + 1);
+            assert_eq!(
+                part(&bytes).is_whole(),
+                whole,
+                "length {len}, {count} bytes"
+            );
+        }
+    }
+
+    // Without a length no part is whole, whatever an earlier one had.
+    assert!(!Part::EMPTY.is_whole());
+    let mut part = part(&[1, 0x42]);
+    part.clear();
+    assert!(!part.is_whole());
+    part.push(0);
+    assert!(part.is_whole());
+}
+
+#[test]
 fn part_is_fresh_after_clear() {
     let mut part = part(&pattern(100));
     part.clear();
     [1, 0x42].iter().for_each(|byte| part.push(*byte));
+    assert!(part.is_whole());
     let parsed = part.parse::<CrcPec>(WIRE_ADDRESS, Command::WriteSingle);
     assert_eq!(parsed, Ok((&[0x42][..], false)));
 }
