@@ -11,7 +11,7 @@ COMPLAINT = re.compile(
     r"BUG:|WARNING:|KASAN|UBSAN|ODEBUG|Oops|Kernel panic|Call Trace|refcount_t:|"
     r"general protection|blocked for more than|INFO: (task|possible|trying)|suspicious RCU|"
     r"inconsistent lock state|DEBUG_LOCKS_WARN|scheduling while atomic|sleeping function|"
-    r"unreferenced object|leak detector disabled|INFO: rcu|sysfs: cannot create duplicate|already exists in '"
+    r"OF: ERROR|unreferenced object|leak detector disabled|INFO: rcu|sysfs: cannot create duplicate|already exists in '"
 )
 
 LEAKS = "/sys/kernel/debug/kmemleak"

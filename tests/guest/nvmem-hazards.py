@@ -24,6 +24,7 @@ ABSENT = -EPROBE_DEFER
 LAYOUTS = "/sys/bus/nvmem-layout"
 
 needs_device_tree = unittest.skipUnless(nvmem.has_device_tree(), "no device tree: dtb=nvmem.dtb")
+needs_overlays = unittest.skipUnless(nvmem.has_overlays(), "no CONFIG_OF_OVERLAY, or no device tree")
 
 
 def folder(name="p0"):
@@ -903,6 +904,50 @@ class Hazards(Case):
         self.assertEqual(provider.bind(), "p\u00e97")
         self.assertEqual(cells_of("p\u00e97"), ["c\u00e9\u0001@0,0"])
         provider.unbind()
+
+    def plugged(self, kind, name="p0"):
+        """A provider of the overlay's node of this kind, which it alone refers to."""
+        provider = Provider(name, of_node=f"/pluggable/{kind}", legacy=1)
+        provider.bind()
+        return provider
+
+    @needs_overlays
+    def test_15_overlay_is_removed_while_its_device_and_cells_are_held(self):
+        overlay = nvmem.Overlay()
+        providers = [self.plugged("layout"), self.plugged("fixed", "p1")]
+        self.layout()
+        devices = [nvmem.find("p0"), nvmem.find("p1")]
+        cells = [nvmem.of_cell("/pluggable/consumer", name) for name in ("plain", "first", "fixed")]
+        self.assertEqual([held.read() for held in cells], [pattern(4, 16), pattern(4)[::-1], pattern(4)])
+        self.assertTrue(all(device.has_container() for device in devices))
+        for provider in providers:
+            provider.close()
+        self.assertFalse(any(device.has_container() for device in devices))
+        overlay.close()
+        self.assertFalse(os.path.exists("/proc/device-tree/pluggable/layout"), "the node is there")
+        for device in devices:
+            self.gone(device.read, 0, 4)
+        for held in cells:
+            self.gone(held.read)
+        for held in devices + cells:
+            held.close()
+        with nvmem.Overlay():
+            with self.plugged("layout"), nvmem.of_cell("/pluggable/consumer", "first") as held:
+                self.assertEqual(held.read(), pattern(4)[::-1])
+
+    @needs_overlays
+    def test_15_overlays_come_and_go_while_layout_drivers_are_matched(self):
+        def match():
+            with self.layout():
+                pass
+
+        with Traffic(match, match):
+            for _ in range(60):
+                with nvmem.Overlay():
+                    with self.plugged("layout") as provider:
+                        held = nvmem.find("p0")
+                        provider.unbind()
+                held.close()
 
     # H16: cells of bits.
 

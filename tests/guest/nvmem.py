@@ -10,6 +10,7 @@ import contextlib
 import errno
 import itertools
 import os
+import re
 import subprocess
 import threading
 import unittest
@@ -198,6 +199,10 @@ class Provider(Device, Accessible):
 class Nvmem(Handle, Accessible):
     """An nvmem device that is held; made by Device.get(), find() and others."""
 
+    def has_container(self):
+        """Whether of_nvmem_layout_get_container() finds one."""
+        return bool(command("container", self).value)
+
 
 class Cell(Handle):
     """A cell that is held; made by Device.cell() and of_cell()."""
@@ -252,6 +257,13 @@ class Layout(Callee):
         return attempt("layout_read", self).value
 
 
+class Overlay(Handle):
+    """A device-tree overlay, tests/nvmem/overlay.dtso."""
+
+    def __init__(self):
+        super().__init__("overlay", read_file(f"{os.environ['NVMEM']}/overlay.dtbo").hex())
+
+
 def find(name):
     return Nvmem("find", name)
 
@@ -275,6 +287,10 @@ def pattern(count, offset=0):
 
 def has_device_tree():
     return os.path.isdir("/proc/device-tree/consumer")
+
+
+def has_overlays():
+    return has_device_tree() and re.search("^overlay ", command("help").text, re.M)
 
 
 def modprobe(name, *parameters):

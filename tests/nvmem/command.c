@@ -11,6 +11,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/of.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -22,6 +23,9 @@ static const struct verb *const verbs[] = {
 	handle_verbs, callee_verbs, device_verbs, consumer_verbs, notifier_verbs,
 #ifdef CONFIG_OF
 	layout_verbs,
+#endif
+#ifdef CONFIG_OF_OVERLAY
+	overlay_verbs,
 #endif
 };
 
@@ -201,6 +205,7 @@ static long run(char *line, char *out, size_t *used)
 
 	for (i = 0; i < ARRAY_SIZE(c.buffers); i++)
 		kfree(c.buffers[i]);
+	of_node_put(c.node);
 	for (i = 0; i < ARRAY_SIZE(c.handles); i++)
 		if (c.handles[i])
 			handle_unuse(c.handles[i]);

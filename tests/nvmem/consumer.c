@@ -120,6 +120,7 @@ static struct device_node *arg_node(struct command *c)
 
 	if (path && !np)
 		c->error = -ENXIO;
+	c->node = np;
 
 	return np;
 }
@@ -307,6 +308,19 @@ static long run_info_read(struct command *c)
 	return ret;
 }
 
+#ifdef CONFIG_OF
+static long run_container(struct command *c)
+{
+	struct nvmem_device *nvmem = arg_nvmem(c);
+
+	if (c->error)
+		return c->error;
+	c->node = of_nvmem_layout_get_container(nvmem);
+
+	return !!c->node;
+}
+#endif
+
 static long run_info_write(struct command *c)
 {
 	struct nvmem_device *nvmem = arg_nvmem(c);
@@ -482,6 +496,9 @@ const struct verb consumer_verbs[] = {
 	{ "visit", "DEVICE NAME|- OFFSET COUNT: get, read, put", run_visit },
 	{ "name", "NVMEM", run_name },
 	{ "size", "NVMEM", run_size },
+#ifdef CONFIG_OF
+	{ "container", "NVMEM: 1 if of_nvmem_layout_get_container finds one", run_container },
+#endif
 	{ "info_read", "NVMEM CELL-INFO: nvmem_device_cell_read; CELL-INFO as cell= of provider", run_info_read },
 	{ "info_write", "NVMEM CELL-INFO HEX: nvmem_device_cell_write", run_info_write },
 	{ "add_cell", "NVMEM|DEVICE CELL-INFO: nvmem_add_one_cell", run_add_cell },

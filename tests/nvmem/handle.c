@@ -13,7 +13,7 @@
 static DEFINE_XARRAY_ALLOC1(handles);
 
 /* A device's is taken around the driver core's locks, that of what devres puts inside. */
-static struct lock_class_key classes[const_ilog2(DEVICE) + 1];
+static struct lock_class_key classes[const_ilog2(OVERLAY) + 1];
 
 void handle_init(struct handle *handle, enum kind kind, void (*close)(struct handle *handle),
 		 void (*free)(struct handle *handle))
@@ -143,7 +143,7 @@ void handles_close(void)
 	struct handle *handle;
 	enum kind kind;
 
-	for (kind = CELL; kind <= DEVICE; kind <<= 1) {
+	for (kind = CELL; kind <= OVERLAY; kind <<= 1) {
 		while ((handle = handle_find(has_kind, &kind))) {
 			handle_close(handle);
 			handle_put(handle);

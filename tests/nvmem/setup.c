@@ -149,6 +149,7 @@ struct setup *setup_make(const char *text, struct device *dev)
 	if (!ret && s->config.size < 0)
 		ret = -EINVAL;
 	if (ret) {
+		of_node_put(s->config.of_node);
 		kfree(s);
 		return ERR_PTR(ret);
 	}
@@ -158,6 +159,7 @@ struct setup *setup_make(const char *text, struct device *dev)
 
 void setup_free(struct setup *s)
 {
+	of_node_put(s->config.of_node);
 	/* What the core kept of it is to be seen. */
 	memset(s, POISON_FREE, s->size);
 	barrier_data(s);

@@ -27,6 +27,7 @@ struct command {
 	/* Let go when the command ends. */
 	struct handle *handles[3];
 	void *buffers[2];
+	struct device_node *node;
 };
 
 /* The next word as what it shall be. A word that is not makes the command fail with its error. */
@@ -52,7 +53,7 @@ struct verb {
 };
 
 extern const struct verb handle_verbs[], callee_verbs[], device_verbs[], consumer_verbs[], notifier_verbs[],
-	layout_verbs[];
+	layout_verbs[], overlay_verbs[];
 
 /* handle.c: numbers for what commands make. */
 
@@ -63,6 +64,7 @@ enum kind {
 	LOOKUP = BIT(3),
 	LAYOUT = BIT(4),
 	DEVICE = BIT(5),
+	OVERLAY = BIT(6),
 };
 
 struct handle {
