@@ -167,6 +167,46 @@ static long run_devm_get(struct command *c)
 	return held ? hold(held, NVMEM, devm_nvmem_device_get(dev, name), dev) : c->error;
 }
 
+/* For a platform device that is not the tester's: its resources stay when the tester is unloaded. */
+static struct device *arg_foreign(struct command *c)
+{
+	const char *name = arg_word(c);
+	struct device *dev = name ? bus_find_device_by_name(&platform_bus_type, NULL, name) : NULL;
+
+	if (name && !dev)
+		c->error = -ENXIO;
+
+	return dev;
+}
+
+static long run_leave(struct command *c)
+{
+	struct device *dev = arg_foreign(c);
+	const char *name = arg_word(c);
+	struct nvmem_device *nvmem;
+
+	if (c->error)
+		return c->error;
+	nvmem = devm_nvmem_device_get(dev, name);
+	put_device(dev);
+
+	return PTR_ERR_OR_ZERO(nvmem);
+}
+
+static long run_leave_cell(struct command *c)
+{
+	struct device *dev = arg_foreign(c);
+	const char *id = arg_word(c);
+	struct nvmem_cell *cell;
+
+	if (c->error)
+		return c->error;
+	cell = devm_nvmem_cell_get(dev, id);
+	put_device(dev);
+
+	return PTR_ERR_OR_ZERO(cell);
+}
+
 static long run_of_get(struct command *c)
 {
 	struct device_node *np = arg_node(c);
@@ -488,6 +528,8 @@ static long run_lookup(struct command *c)
 const struct verb consumer_verbs[] = {
 	{ "get", "DEVICE NAME|-: nvmem_device_get", run_get },
 	{ "devm_get", "DEVICE NAME|-: for a bound device", run_devm_get },
+	{ "leave", "PLATFORM-DEVICE NAME: devm_nvmem_device_get for a device that need not be bound", run_leave },
+	{ "leave_cell", "PLATFORM-DEVICE CON-ID: devm_nvmem_cell_get", run_leave_cell },
 	{ "of_get", "NODE NAME|-", run_of_get },
 	{ "find", "NAME", run_find },
 	{ "find_node", "NODE", run_find_node },
