@@ -49,7 +49,7 @@ static int __init nvmem_core_init(void)
 	nvmem_core = nvmem_core_start();
 	if (IS_ERR(nvmem_core))
 		return PTR_ERR(nvmem_core);
-	if (THIS_MODULE && !NVMEM_CORE_CAN_EXIT)
+	if (nvmem_core_module && !NVMEM_CORE_CAN_EXIT)
 		pr_info("this module cannot be unloaded on a preemptible kernel without CONFIG_TASKS_RCU\n");
 	return 0;
 }
