@@ -109,6 +109,16 @@ class Sysfs(nvmem.Case):
             file.write(b"abcd")
         self.assertEqual(provider.peek(0, 12), pattern(4) + b"abcd" + pattern(4, 8))
 
+    def test_callback_that_reads_nothing_does_not_show_kernel_memory(self):
+        provider = Provider("p0", size=4096)
+        provider.register()
+        for _ in range(20):
+            provider.set(lazy=0)
+            self.assertEqual(nvmem.read_file(f"{SYSFS}/p0/nvmem"), pattern(4096))
+            # The buffer is likely to be the one that was just freed.
+            provider.set(lazy=1)
+            self.assertEqual(nvmem.read_file(f"{SYSFS}/p0/nvmem"), bytes(4096))
+
     def test_cells(self):
         provider = Provider("p0", cell=[cell("plain", offset=0, bytes=4),
                                         cell("bits", offset=8, bytes=1, bit_offset=2, nbits=3)])

@@ -100,7 +100,8 @@ class Callee(Handle):
 
     def set(self, **values):
         """delay, post_delay: milliseconds that a callback takes; gate, post_gate: 1 holds callbacks
-        until it is 0 again; error: an errno that all reads and writes fail with, or 0."""
+        until it is 0 again; error: an errno that all reads and writes fail with, or 0; lazy: 1 for reads that
+        succeed without writing to the buffer."""
         command("set", self, *options(values))
 
     def wait_for_calls(self, count=1, seconds=5):

@@ -43,6 +43,8 @@ int callee_set(struct callee *callee, const char *key, const char *value)
 		WRITE_ONCE(callee->gate[POST], number);
 	else if (!strcmp(key, "error"))
 		WRITE_ONCE(callee->error, -(int)number);
+	else if (!strcmp(key, "lazy"))
+		WRITE_ONCE(callee->lazy, number);
 	else
 		return -ENOENT;
 	wake_up_all(&callee->changed);

@@ -109,6 +109,7 @@ struct callee {
 	unsigned int delay[CALLBACKS];
 	bool gate[CALLBACKS];
 	int error;
+	bool lazy; /* reads succeed and write nothing to the buffer */
 	atomic_t in_flight, reads, writes, posts, late;
 	wait_queue_head_t changed;
 	spinlock_t lock; /* the log */
