@@ -590,6 +590,16 @@ class Hazards(Case):
         self.assertEqual(cells_of(), [])
         provider.unbind()
 
+    @needs_device_tree
+    def test_07_layout_is_unregistered_while_the_provider_leaves(self):
+        layout = self.layout()
+        with Traffic(layout.unregister, allowed=[errno.ENODEV]):
+            for _ in range(40):
+                provider = self.provider(node="/layout")
+                provider.unbind()
+                self.absent()
+                provider.close()
+
     # H8: who takes and gives back a layout's module.
 
     @needs_device_tree

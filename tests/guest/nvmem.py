@@ -260,6 +260,10 @@ class Layout(Callee):
         name = f"tester-layout-{next(self._names)}"
         super().__init__("layout", name, compatible, *options(fields))
 
+    def unregister(self):
+        """nvmem_layout_unregister(), outside of the driver's remove()."""
+        command("layout_unregister", self)
+
     def read_result(self):
         return attempt("layout_read", self).value
 

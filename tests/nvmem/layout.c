@@ -207,10 +207,28 @@ static long run_layout_read(struct command *c)
 	return c->error ?: to_layout_driver(handle)->read_ret;
 }
 
+/* Outside of the driver's remove(), as from a work item of the driver. */
+static long run_layout_unregister(struct command *c)
+{
+	struct handle *handle = arg_handle(c, LAYOUT);
+	struct device *dev;
+
+	if (c->error)
+		return c->error;
+	dev = driver_find_next_device(&to_layout_driver(handle)->driver.driver, NULL);
+	if (!dev)
+		return -ENODEV;
+	nvmem_layout_unregister(container_of(dev, struct nvmem_layout, dev));
+	put_device(dev);
+
+	return 0;
+}
+
 const struct verb layout_verbs[] = {
 	{ "layout", "NAME COMPATIBLE probe=ERRNO fail=ERRNO after=COUNT no_add=B no_unregister=B dt=B read=COUNT "
 	  "cell=...: a layout driver; fails after so many cells; reads so many bytes first; no_unregister: its "
 	  "remove() leaves the cells to the core; dt: cells of the device tree too", run_layout },
+	{ "layout_unregister", "LAYOUT: nvmem_layout_unregister for a bound device", run_layout_unregister },
 	{ "layout_read", "LAYOUT: what the read before adding cells returned last", run_layout_read },
 	{}
 };
