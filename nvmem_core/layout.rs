@@ -121,9 +121,9 @@ extern "C" fn bus_match(
     driver: *const bindings::device_driver,
 ) -> c_int {
     // SAFETY: The driver core gives a device of this bus.
-    let node = unsafe { Device::from_raw(dev) }.node();
-    // Not from `dev` itself: the driver core does not lock it here, and it may just be unregistered.
-    let found = node.map(|node| {
+    let layout = unsafe { Device::from_raw(dev) };
+    // The driver core does not lock the device here. It may just be unregistered, which waits for this.
+    let found = layout.with_node(|node| {
         // SAFETY: The driver core gives a driver, whose table is null or ends with an empty entry.
         unsafe { bindings::of_match_node((*driver).of_match_table, node.as_raw()) }
     });

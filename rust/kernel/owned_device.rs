@@ -259,17 +259,22 @@ impl<T> OwnedDevice<T> {
 
     /// The device's node, unless it has none or is no longer registered.
     ///
-    /// This is the only safe way to the node. `Device::fwnode()` borrows it for as long as the device is
-    /// referenced, but this device gives it back earlier.
+    /// This and [`with_node`](Self::with_node) are the only safe ways to the node. `Device::fwnode()` borrows
+    /// it for as long as the device is referenced, but this device gives it back earlier.
     pub fn node(&self) -> Option<ARef<Node>> {
         self.node.lock().clone()
     }
 
+    /// Calls `f` with the device's node, unless it has none or is no longer registered. Unregistering waits
+    /// until `f` returns: no reference to the node is left by then.
+    pub fn with_node<R>(&self, f: impl FnOnce(&Node) -> R) -> Option<R> {
+        self.node.lock().as_deref().map(f)
+    }
+
     /// Whether this is the device's node, and the device is still registered.
     pub fn has_node(&self, node: &Node) -> bool {
-        let own = self.node.lock();
-        own.as_ref()
-            .is_some_and(|own| own.as_raw() == node.as_raw())
+        self.with_node(|own| own.as_raw() == node.as_raw())
+            .unwrap_or(false)
     }
 
     /// Gives back the node, and forgets the parent.
@@ -283,7 +288,7 @@ impl<T> OwnedDevice<T> {
             let mut node = self.node.lock();
             // SAFETY: By the function's requirements the driver core no longer reads these fields: its files
             // in sysfs are removed, and its last event is sent. An iterator of the bus may still have the
-            // device, and gives it to the callbacks of the bus: these get the node by `node()`.
+            // device, and gives it to the callbacks of the bus: these get the node by `with_node()`.
             // INVARIANT: `dev` and `node` lose it together.
             unsafe {
                 (*dev).parent = ptr::null_mut();
