@@ -330,7 +330,14 @@ pub unsafe fn register(layout: *mut nvmem::nvmem_layout) -> Result {
     // SAFETY: By the function's requirements.
     let add_cells = unsafe { (*layout).add_cells }.ok_or(EINVAL)?;
     // SAFETY: By the function's requirements.
-    to_result(unsafe { add_cells(layout) })
+    let added = to_result(unsafe { add_cells(layout) });
+    if added.is_err() {
+        // The driver may free what its callbacks use before its `probe()` fails.
+        // SAFETY: By the function's requirements.
+        let layout = unsafe { Device::from_raw(layout.cast()) };
+        cells::remove(&layout.nvmem, |entry| entry.of_layout);
+    }
+    added
 }
 
 /// Removes the cells of a layout.

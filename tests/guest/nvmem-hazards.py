@@ -666,6 +666,25 @@ class Hazards(Case):
         self.assertEqual((cells_of(), layout.stats()["late"]), ([], 0))
 
     @needs_device_tree
+    def test_09_failing_layout_frees_its_context_under_readers(self):
+        self.provider(node="/layout")
+        notifier = Notifier()
+        for _ in range(20):
+            notifier.events()
+            notifier.hold_up("CELL_ADD")
+            binder = Background(self.layout, fail=errno.EIO, after=1)
+            wait_for("the cell is added", lambda: notifier.events())
+            held = nvmem.of_cell("/consumer", "layout-first")
+            reader = Background(nvmem.repeat, 5000, "cell_read", held)
+            time.sleep(0.05)
+            notifier.hold_up()
+            layout = binder.result()
+            self.assertLessEqual(set(reader.result()), {4, -errno.ENODEV})
+            self.assertEqual(layout.stats()["late"], 0)
+            held.close()
+            layout.close()
+
+    @needs_device_tree
     def test_09_provider_adds_cells_beside_a_layout_without_a_driver(self):
         provider = self.provider(node="/layout")
         provider.add_cell(cell("own", offset=16, bytes=4))
