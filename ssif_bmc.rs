@@ -217,7 +217,6 @@ impl i2c::Driver for Driver {
     }
 }
 
-#[vtable]
 impl target::Driver for Driver {
     fn write_requested(this: Pin<&Ssif>) -> Result {
         this.session.0.write_requested(&this.timer)

@@ -79,7 +79,7 @@ pub(crate) enum Abort {
     Pec,
     /// A message of more than 254 bytes.
     Message,
-    /// A part of which bytes were missing when a read or another write began.
+    /// A part that was not whole when another write began, or that a read broke off.
     Interrupted,
 }
 
@@ -104,7 +104,8 @@ pub(crate) struct Counters {
     pub(crate) displaced: u32,
     /// Requests that nobody answered in time.
     pub(crate) timeouts: u32,
-    /// Transactions that were ignored because a request awaited its response.
+    /// Writes that were ignored because a request awaited its response. One that a controller reports
+    /// in pieces may count twice.
     pub(crate) busy: u32,
     /// What was dropped, by [`Abort`].
     pub(crate) commands: u32,
@@ -195,7 +196,8 @@ impl<P: Pec> Machine<P> {
     /// Creates the machine for the target at the 7-bit address `address`.
     pub(crate) fn new(address: u8) -> Self {
         Self {
-            transaction: Transaction::Idle(None),
+            // A transaction may be under way.
+            transaction: Transaction::Ignored,
             exchange: Exchange::Idle,
             // CAST: a 7-bit address; the high bit is no part of it.
             address: address.wrapping_shl(1),
@@ -303,6 +305,14 @@ impl<P: Pec> Machine<P> {
             }
             // A second stop changes nothing.
             Transaction::Idle(_) => return Change::None,
+            // The stop of an earlier transaction may come late, in the middle of this one. The bytes that
+            // follow then are no command, and the host gets the rest of the block.
+            Transaction::Commanded(command) if self.part.is_short() => {
+                let change = self.end_part(command);
+                self.transaction = Transaction::Ignored;
+                return change;
+            }
+            Transaction::Reading if self.block.fetched().is_none() => return Change::None,
             Transaction::Commanded(command) => self.end_part(command),
             _ => self.end_read(),
         };

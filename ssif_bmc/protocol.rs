@@ -170,12 +170,19 @@ impl Part {
     /// Whether as many bytes came as the length byte says, with or without a PEC.
     pub(crate) fn is_whole(&self) -> bool {
         let [len, ..] = self.bytes;
-        // The bytes behind the length.
-        let data = self
-            .count
-            .checked_sub(1)
-            .and_then(|rest| rest.checked_sub(len));
-        !self.overlong && usize::from(len) <= BLOCK_MAX && matches!(data, Some(0 | 1))
+        !self.overlong && usize::from(len) <= BLOCK_MAX && matches!(self.excess(), Some(0 | 1))
+    }
+
+    /// Whether fewer bytes came than a valid length byte says, or not even that.
+    pub(crate) fn is_short(&self) -> bool {
+        let [len, ..] = self.bytes;
+        self.count == 0 || usize::from(len) <= BLOCK_MAX && self.excess().is_none()
+    }
+
+    /// How many bytes came after the data; [`None`] if some of the data did not come.
+    fn excess(&self) -> Option<u8> {
+        let [len, ..] = self.bytes;
+        self.count.checked_sub(1)?.checked_sub(len)
     }
 
     /// Returns the data, and whether a PEC protected it, if the part is valid.

@@ -60,7 +60,7 @@ pub(crate) enum Context {
     Work,
 }
 
-/// A controller without habits of its own: it reports everything once, and obeys at once.
+/// A controller that reports each event once, and acknowledges no byte that the target refuses.
 const PLAIN: Controller = Controller {
     name: "plain",
     nack_after_request: Some(0),

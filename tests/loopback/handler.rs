@@ -152,6 +152,11 @@ impl Handler {
         }
     }
 
+    /// Forgets the state of the controller, as registering a target does.
+    pub(crate) fn reset(&self) {
+        *self.wire.lock() = Wire::new();
+    }
+
     /// Waits until no transaction is being reported or about to be.
     pub(crate) fn wait(&self) {
         let mut queue = self.queue.lock();
@@ -247,7 +252,7 @@ impl Thread {
             handler.report_all();
             let mut queue = handler.queue.lock();
             if queue.jobs.is_empty() {
-                // Not for long, since being told to stop is no change of the queue.
+                // Not for ever: the thread may be told to stop between the check and the sleep.
                 let _ = handler
                     .changed
                     .wait_interruptible_timeout(&mut queue, msecs_to_jiffies(100));

@@ -104,7 +104,6 @@ impl i2c::Driver for Driver {
     }
 }
 
-#[vtable]
 impl target::Driver for Driver {
     fn write_requested(_this: Pin<&Data>) -> Result {
         Ok(())

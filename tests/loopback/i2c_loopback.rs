@@ -246,8 +246,10 @@ impl Algorithm for SharedLoopback {
     }
 
     fn released(&self) {
+        *self.0.wire.lock() = Wire::new();
         if self.0.settings.controller.lock().0.waits {
             self.0.handler.wait();
+            self.0.handler.reset();
         }
     }
 }
@@ -284,7 +286,7 @@ impl Files {
 struct Controlled {
     _files: Pin<KBox<Files>>,
     adapter: Pin<KBox<adapter::Registration<SharedLoopback>>>,
-    handler: Arc<Handler>,
+    _idle: Idle,
     _thread: Thread,
     _parent: Arc<faux::Registration>,
 }
@@ -323,17 +325,19 @@ impl Controlled {
         Ok(Self {
             _files: KBox::pin_init(Files::new(&dir, settings, parent.clone()), GFP_KERNEL)?,
             adapter,
-            handler,
+            _idle: Idle(handler),
             _thread: thread,
             _parent: parent,
         })
     }
 }
 
-impl Drop for Controlled {
+/// Waits for the handler when it is dropped: a work item has a reference of its own.
+struct Idle(Arc<Handler>);
+
+impl Drop for Idle {
     fn drop(&mut self) {
-        // A work item may be in the queue, with a reference of its own.
-        self.handler.wait();
+        self.0.wait();
     }
 }
 

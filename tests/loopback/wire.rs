@@ -39,9 +39,9 @@ impl<'a> Route<'a> {
         match self {
             Self::Locked(target) => Ok(report(target)),
             Self::Handler(targets, address) => {
-                // SAFETY: The drivers that are tested on such controllers wait for their handlers when
-                // they are unbound, without sleeping in between as this does not. One that does not
-                // wait is to be found out.
+                // SAFETY: A driver that keeps the rule of `target()` waits for this handler when it is
+                // unbound: there is no sleep between the look-up and the end of the event. The purpose
+                // of these controllers is to find the drivers that do not keep it.
                 let target = unsafe { targets.target(*address) }.ok_or(ENXIO)?;
                 let _interrupt = interrupts_off.then(local_interrupt_disable);
                 Ok(report(&target))

@@ -20,11 +20,14 @@
 //! 1. the controller is asked to release the target;
 //! 2. the driver's data is unpublished, so that events that begin now do not find it;
 //! 3. RCU grace periods pass: an event runs in an RCU read-side critical section, and a handler that
-//!    is about to report one either cannot be preempted or is waited for by RCU-tasks;
+//!    is about to report one either cannot be preempted or is waited for by RCU-tasks, where the kernel
+//!    has that (`CONFIG_TASKS_RCU`);
 //! 4. the data is dropped.
 //!
-//! From the first step on, the callback of the client is a function of the kernel that does nothing.
-//! `i2c_slave_unregister()` would clear it, and a late handler would then call address 0.
+//! From the second step on, the callback of the client is a function of the kernel that does nothing.
+//! `i2c_slave_unregister()` would clear it, and a late handler would then call address 0. A read that
+//! such a handler reports gets no byte from that function: a controller's driver that does not
+//! initialise the byte sends a value of its own.
 //!
 //! A controller may refuse to release its target, for example because it cannot be powered. It goes
 //! on to report events, which a function outside of this module refuses; the client stays
@@ -94,7 +97,6 @@ pub fn address<Ctx: device::DeviceContext>(client: &I2cClient<Ctx>) -> Result<Ad
 /// The functions are called from the controller's event handler, so that they must not sleep. A
 /// controller reports the events of one transaction in their order; some call the functions from two
 /// contexts at a time, such as an interrupt handler and a tasklet.
-#[vtable]
 pub trait Driver: i2c::Driver {
     /// The host addresses the target for a write.
     ///
@@ -272,19 +274,22 @@ where
         // SAFETY: As above, the probe was successful, so that the data is set, and of this type.
         T::unbind(client, unsafe { client.as_ref().drvdata_borrow() });
 
+        if !matches!(released, Ok(Released::Certainly)) {
+            // SAFETY: The client is valid. `reclaim()` puts the reference when the controller does not
+            // use the client any more, or nobody ever does.
+            unsafe { bindings::get_device(&raw mut (*raw).dev) };
+        }
         // Handlers that are at work call the old callback or the new one, and both may be called until
         // `withdraw()` has waited for them.
-        let callback = if let Err(error) = released {
-            dev_err!(
-                client.as_ref(),
-                "the controller does not release this target: {error:?}\n"
-            );
-            // SAFETY: The client is valid. `reclaim()` puts the reference when the controller does not
-            // use the client any more.
-            unsafe { bindings::get_device(&raw mut (*raw).dev) };
-            refusing_callback()
-        } else {
-            idle_callback()
+        let callback = match released {
+            Ok(_) => idle_callback(),
+            Err(error) => {
+                dev_err!(
+                    client.as_ref(),
+                    "the controller does not release this target: {error:?}\n"
+                );
+                refusing_callback()
+            }
         };
         // SAFETY: The client is valid.
         unsafe { ptr::write_volatile(&raw mut (*raw).slave_cb, Some(callback)) };
@@ -317,9 +322,11 @@ where
         // SAFETY: `remove_callback()` has left the client registered, with a reference to it. The i2c
         // core has another one during the probe.
         unsafe {
-            release(raw)?;
+            let released = release(raw)?;
             ptr::write_volatile(&raw mut (*raw).slave_cb, Some(idle_callback()));
-            bindings::put_device(&raw mut (*raw).dev);
+            if matches!(released, Released::Certainly) {
+                bindings::put_device(&raw mut (*raw).dev);
+            }
         }
         Ok(())
     }
@@ -358,13 +365,13 @@ where
         // SAFETY: The client is valid.
         let data = unsafe { ptr::read_volatile(&raw const (*raw).dev.driver_data) };
         let data = (!data.is_null()).then(|| {
-            // SAFETY: The data was set, with this type, before the client was registered as a target.
-            // `withdraw()` drops it after a grace period, which cannot end before `_reading` is
-            // dropped.
+            // SAFETY: The data was set, with this type, before the client was registered as a target,
+            // and a controller reports events after it has enabled the target's address, by a lock or an
+            // ordered write to its registers. `withdraw()` drops the data after a grace period, which
+            // cannot end before `_reading` is dropped.
             unsafe { Pin::<KBox<T::Data<'_>>>::borrow(data.cast()) }
         });
-        // SAFETY: By the function's requirements.
-        let val = unsafe { val.as_mut() };
+        let val = ptr::NonNull::new(val);
 
         // While the driver is being unbound there is no data: writes are refused, reads get zeros.
         let result = match (event, val) {
@@ -372,14 +379,18 @@ where
                 data.map_or(Err(ENODEV), T::write_requested)
             }
             (bindings::i2c_slave_event_I2C_SLAVE_WRITE_RECEIVED, Some(val)) => {
-                data.map_or(Err(ENODEV), |data| T::write_received(data, *val))
+                // SAFETY: By the function's requirements, the byte that the host wrote.
+                let byte = unsafe { val.read() };
+                data.map_or(Err(ENODEV), |data| T::write_received(data, byte))
             }
             (bindings::i2c_slave_event_I2C_SLAVE_READ_REQUESTED, Some(val)) => {
-                *val = data.map_or(0, T::read_requested);
+                // SAFETY: By the function's requirements, where the byte goes.
+                unsafe { val.write(data.map_or(0, T::read_requested)) };
                 Ok(())
             }
             (bindings::i2c_slave_event_I2C_SLAVE_READ_PROCESSED, Some(val)) => {
-                *val = data.map_or(0, T::read_processed);
+                // SAFETY: As above.
+                unsafe { val.write(data.map_or(0, T::read_processed)) };
                 Ok(())
             }
             (bindings::i2c_slave_event_I2C_SLAVE_STOP, _) => {
@@ -411,18 +422,26 @@ where
 /// macro.
 const I2C_LOCK_ROOT_ADAPTER: c_uint = 1;
 
+/// How sure it is that a controller has released a target.
+enum Released {
+    Certainly,
+    /// The client has to stay allocated, since the controller may have a pointer to it.
+    Perhaps,
+}
+
 /// Asks the controller of `raw` to release it. Fails if the controller keeps the target.
 ///
 /// An error alone says little: some controllers release the target and return the result of putting
 /// their power management. They are therefore asked a second time, under the same lock: a target that
-/// is not registered (`EINVAL`, `ENODEV`, `ENXIO`) has been released by the first call.
+/// is not registered (`EINVAL`, `ENODEV`, `ENXIO`) has been released by the first call. Power management
+/// may return the same numbers for a target that is kept.
 ///
 /// This is `i2c_slave_unregister()` but for the callback, which stays.
 ///
 /// # Safety
 ///
 /// `raw` must be a valid client that was registered as a target and not released since.
-unsafe fn release(raw: *mut bindings::i2c_client) -> Result {
+unsafe fn release(raw: *mut bindings::i2c_client) -> Result<Released> {
     // SAFETY: The client is valid, and its adapter is at least as long as it is registered. The
     // operations of an adapter are static; those that lock its bus are always set.
     unsafe {
@@ -437,16 +456,22 @@ unsafe fn release(raw: *mut bindings::i2c_client) -> Result {
         };
 
         lock(adapter, I2C_LOCK_ROOT_ADAPTER);
-        let mut result = to_result(unregister(raw));
-        if result.is_err() {
-            result = match to_result(unregister(raw)) {
-                // Also said of a device whose power management has failed for good, whether it holds
-                // a target or not.
+        let result = match to_result(unregister(raw)) {
+            Ok(()) => Ok(Released::Certainly),
+            Err(first) => match to_result(unregister(raw)) {
+                Ok(()) => Ok(Released::Certainly),
+                // Each request to a device whose power management has failed gets this.
                 Err(EINVAL) if has_runtime_error((*adapter).dev.parent) => Err(EINVAL),
-                Err(EINVAL | ENODEV | ENXIO) => Ok(()),
-                again => again,
-            };
-        }
+                Err(again @ (EINVAL | ENODEV | ENXIO)) => {
+                    if again == first && cfg!(CONFIG_PM) {
+                        Ok(Released::Perhaps)
+                    } else {
+                        Ok(Released::Certainly)
+                    }
+                }
+                Err(again) => Err(again),
+            },
+        };
         unlock(adapter, I2C_LOCK_ROOT_ADAPTER);
         result
     }

@@ -86,7 +86,6 @@ enum End {
     Other,
 }
 
-#[derive(Default)]
 pub(crate) struct Model {
     /// Whether a transaction is under way. If none is, a byte begins a write.
     under_way: bool,
@@ -109,6 +108,28 @@ pub(crate) struct Model {
     pub(crate) displaced: usize,
     pub(crate) expired: usize,
     pub(crate) refused: usize,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            // Nobody knows, so that bytes count after a stop or an address only.
+            under_way: true,
+            write: None,
+            command: None,
+            reading: None,
+            parts: None,
+            pec: false,
+            request: None,
+            response: None,
+            abort: None,
+            delivered: 0,
+            fetched: 0,
+            displaced: 0,
+            expired: 0,
+            refused: 0,
+        }
+    }
 }
 
 impl Model {
@@ -174,7 +195,16 @@ impl Model {
     }
 
     pub(crate) fn stop(&mut self) -> Change {
-        self.under_way = false;
+        // Bytes may follow a late stop of an earlier transaction: more of the part, which is void, or of
+        // the block.
+        let reads_on = self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| !reading.progress().1);
+        if reads_on {
+            return Change::None;
+        }
+        self.under_way = self.write.as_deref().is_some_and(is_short_part);
         self.end(End::Stop)
     }
 
@@ -464,6 +494,15 @@ pub(crate) fn valid_part(bytes: &[u8]) -> Result<(&[u8], bool), Abort> {
         return Err(Abort::Pec);
     }
     Ok((&rest[..len], true))
+}
+
+/// Whether bytes of a part, from its command on, are missing.
+fn is_short_part(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x02 | 0x06 | 0x07 | 0x08] => true,
+        [0x02 | 0x06 | 0x07 | 0x08, len @ 0..=32, data @ ..] => data.len() < usize::from(*len),
+        _ => false,
+    }
 }
 
 /// Cuts a response into what the host reads.

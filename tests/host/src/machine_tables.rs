@@ -74,6 +74,21 @@ fn writes_are_busy_while_a_request_waits_and_reads_get_zeros() {
 }
 
 #[test]
+fn read_while_busy_gets_nothing_of_the_previous_response() {
+    let mut machine = responding(&[1, 2, 3, 4]);
+    raw_write(&mut machine, &[0x03]).unwrap();
+    assert_eq!(machine.read_requested(), 4);
+    assert_eq!(machine.read_processed(), 1);
+    assert_eq!(send(&mut machine, &[0x42], false), Change::Requested);
+
+    assert_eq!(machine.read_processed(), 0);
+    machine.stop();
+    assert_eq!(raw_write(&mut machine, &[0x03]), Err(Busy));
+    assert_eq!(machine.read_requested(), 0);
+    assert_eq!(machine.read_processed(), 0);
+}
+
+#[test]
 fn writes_are_busy_until_the_response_comes_or_the_time_is_over() {
     let mut machine = requested();
     machine.take_request();
@@ -412,7 +427,14 @@ fn second_stop() {
     let mut machine = responding(&[1, 2]);
     machine.stop();
     assert_eq!(machine.stop(), Change::None);
-    assert_eq!(fetch(&mut machine), Ok(vec![1, 2]));
+
+    // At the repeated start, too.
+    raw_write(&mut machine, &[0x03]).unwrap();
+    assert_eq!(machine.stop(), Change::None);
+    assert_eq!(machine.stop(), Change::None);
+    assert_eq!(read_block(&mut machine, 0), [1, 2]);
+    assert_eq!(machine.stop(), Change::ResponseGone);
+    assert_eq!(machine.stop(), Change::None);
 }
 
 #[test]
@@ -574,6 +596,21 @@ fn late_stop_after_the_address_that_ended_a_request() {
     assert_eq!(machine.counters().requests, 1);
 
     machine.respond(&[1, 2]).unwrap();
+    assert_eq!(fetch(&mut machine), Ok(vec![1, 2]));
+}
+
+#[test]
+fn write_whose_address_ended_a_request_is_ignored() {
+    let (mut machine, _) = write_and_address(&[0x02, 1, 0x42]);
+    for byte in [0x02, 1] {
+        assert_eq!(machine.write_received(byte), REFUSED);
+    }
+    // Also if the response comes before its stop.
+    machine.respond(&[1, 2]).unwrap();
+    assert_eq!(machine.write_received(0x43), TAKEN);
+    assert_eq!(machine.stop(), Change::None);
+    assert_eq!(machine.counters().requests, 1);
+    assert_eq!(machine.counters().last_abort, None);
     assert_eq!(fetch(&mut machine), Ok(vec![1, 2]));
 }
 
@@ -768,11 +805,16 @@ fn messages_of_200_bytes_on_controllers_with_each_habit() {
 
 #[test]
 fn read_that_breaks_off_a_write_gets_zeros() {
-    let mut machine = machine();
-    raw_write(&mut machine, &[0x02, 2, 0xab]).unwrap();
-    assert_eq!(machine.read_requested(), 0);
-    assert_eq!(machine.read_processed(), 0);
-    assert_eq!(machine.stop(), Change::None);
+    // A host writes the read command first, so a read ends no part, even one that is whole.
+    for len in [1, 2] {
+        let mut machine = machine();
+        raw_write(&mut machine, &[0x02, len, 0xab]).unwrap();
+        assert_eq!(machine.read_requested(), 0);
+        assert_eq!(machine.take_abort(), Some(Abort::Interrupted));
+        assert_eq!(machine.read_processed(), 0);
+        assert_eq!(machine.stop(), Change::None);
+        assert_eq!(machine.request(), None);
+    }
 }
 
 #[test]
@@ -850,4 +892,46 @@ fn counters_and_phases() {
     counters.timeouts += 1;
     counters.busy += 1;
     assert_eq!((machine.counters(), machine.phase()), (&counters, "idle"));
+}
+
+// A stop may be reported late, in the middle of the transaction that follows.
+
+#[test]
+fn late_stop_in_a_part_makes_no_command_of_the_rest() {
+    for first in [&[0x02][..], &[0x02, 6], &[0x02, 6, 0xaa]] {
+        let mut machine = machine();
+        raw_write(&mut machine, first).unwrap();
+        assert_eq!(machine.stop(), Change::None);
+        for byte in [0x02, 2, 0x18, 0x01] {
+            machine.write_received(byte);
+        }
+        assert_eq!(machine.stop(), Change::None);
+        assert_eq!(machine.request(), None);
+        assert_eq!(write(&mut machine, 0x02, &[0x42]), Change::Requested);
+    }
+}
+
+#[test]
+fn late_stop_in_a_block_keeps_the_rest() {
+    let mut machine = responding(&[1, 2, 3]);
+    raw_write(&mut machine, &[0x03]).unwrap();
+    assert_eq!(machine.read_requested(), 3);
+    assert_eq!(machine.stop(), Change::None);
+    assert_eq!(machine.read_processed(), 1);
+    assert_eq!(machine.stop(), Change::None);
+    assert_eq!([machine.read_processed(), machine.read_processed()], [2, 3]);
+    assert_eq!(machine.stop(), Change::ResponseGone);
+}
+
+#[test]
+fn bytes_count_only_after_an_address_or_a_stop() {
+    let mut machine = machine();
+    for byte in [0x02, 1, 0x42] {
+        machine.write_received(byte);
+    }
+    assert_eq!(machine.stop(), Change::None);
+    for byte in [0x02, 1, 0x42] {
+        machine.write_received(byte);
+    }
+    assert_eq!(machine.stop(), Change::Requested);
 }
