@@ -285,6 +285,10 @@ impl Files {
 /// An adapter, and its files and thread. Removed in the order of the fields.
 struct Controlled {
     _files: Pin<KBox<Files>>,
+    #[cfg_attr(
+        not(CONFIG_OF),
+        expect(dead_code, reason = "only the clients of a device tree need it")
+    )]
     adapter: Pin<KBox<adapter::Registration<SharedLoopback>>>,
     _idle: Idle,
     _thread: Thread,
