@@ -67,7 +67,6 @@ fn add_cell(device: &Device, node: ARef<Node>) -> Result {
         EINVAL
     };
     (cell.offset, cell.bytes) = pair(&node, c"reg").ok_or_else(|| refused("reg"))?;
-    cell.np = node.as_raw();
 
     if let Some(value) = node.property(c"bits") {
         let bits = pair(&node, c"bits").filter(|_| value.len() == 8);
@@ -81,13 +80,17 @@ fn add_cell(device: &Device, node: ARef<Node>) -> Result {
         }
     }
 
-    // It may put in another name, as it may with the C core: then it frees this one.
-    device.access()?.fix_up(device, cell);
+    // The fixup may put in another name and another node, as it may with the C core: it then frees this name
+    // and puts this node.
+    let provider = device.access()?;
+    cell.np = ARef::into_raw(node).as_ptr().cast();
+    provider.fix_up(device, cell);
+    // SAFETY: The reference that was given up above, or that of the node which the fixup has put in.
+    let node = unsafe { Node::adopt(cell.np) };
+    drop(provider);
     // SAFETY: What is not from here is from the provider, whose callbacks may be called until its cells
     // are removed.
     let new = unsafe { cells::NewCell::from_info(cell) }?;
-    // SAFETY: The node has a reference as long as `node` is there, or was put in by the provider.
-    let node = unsafe { Node::from_raw(cell.np) }.map(ARef::from);
     cells::add(device, new, node)
 }
 

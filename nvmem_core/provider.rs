@@ -5,7 +5,8 @@
 //! All of it is in a [`Provider`], which is in an `SrcuRevocable`: unregistering waits for the calls
 //! that are in flight and drops it, and nobody can call anything of the provider's after that. Keepouts are
 //! copied. A [`Writer`] has its turn from the first byte that it reads to the last that it writes, so that neither
-//! a read-modify-write nor a phase of the write-protect line has another write in its middle.
+//! a read-modify-write nor a phase of the write-protect line has another write in its middle, except for a write
+//! that a callback of a plain write makes itself.
 
 use crate::{
     bindings,

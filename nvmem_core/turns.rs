@@ -9,12 +9,14 @@
 //!
 //! - An exclusive writer that waits does not hold up plain ones, since one of them may be the callback of a write
 //!   that it waits for. It waits as long as plain writes overlap.
-//! - Whoever has an exclusive turn needs no further one.
-//! - Whoever has a shared turn and asks for an exclusive one waits for other exclusive writers, but not for plain
+//! - A task with an exclusive turn needs no further one.
+//! - A task with a shared turn that asks for an exclusive one waits for other exclusive writers, but not for plain
 //!   ones: one of those may be about to do the same.
 //!
-//! A callback that has another task write to its device, and waits for that, is a deadlock if its own turn is
-//! exclusive. Lockdep does not see waiting for a turn.
+//! A callback that has another task write to its device, and waits for that, is a deadlock if its own turn or that
+//! of the other task is exclusive. Lockdep does not see waiting for a turn.
+//!
+//! An exclusive turn within a shared one of the same task does not exclude plain writes of other tasks.
 
 use kernel::{
     new_condvar,
@@ -37,9 +39,9 @@ pub struct Turns {
 }
 
 struct Writers {
-    /// Who has a shared turn; more than once, if a callback writes.
+    /// The tasks with a shared turn. A task whose callback writes is listed once more.
     shared: KVec<Pid>,
-    /// Who has the exclusive turn.
+    /// The task with the exclusive turn.
     exclusive: Option<Pid>,
 }
 

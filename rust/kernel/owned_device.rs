@@ -259,8 +259,9 @@ impl<T> OwnedDevice<T> {
 
     /// The device's node, unless it has none or is no longer registered.
     ///
-    /// This and [`with_node`](Self::with_node) are the only safe ways to the node. `Device::fwnode()` borrows
-    /// it for as long as the device is referenced, but this device gives it back earlier.
+    /// Use this or [`with_node`](Self::with_node), and not `Device::fwnode()`: that function of the kernel crate
+    /// borrows the node for as long as the device is referenced, which does not hold for a device whose node is
+    /// given back earlier, as that of this device at unregistering.
     pub fn node(&self) -> Option<ARef<Node>> {
         self.node.lock().clone()
     }

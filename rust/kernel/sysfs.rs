@@ -233,7 +233,11 @@ impl<T: Contents, D: InSysfs> BinFile<T, D> {
         let contents = unsafe { &*(*attr).private.cast::<T>() };
         // SAFETY: sysfs gives a buffer of this length.
         let buf = unsafe { slice::from_raw_parts(buf, len) };
-        count(u64::try_from(offset).map_or(Err(EINVAL), |offset| contents.write(offset, buf)))
+        // The callers of the file's write operation rely on a result that is not above the length.
+        let written = u64::try_from(offset)
+            .map_or(Err(EINVAL), |offset| contents.write(offset, buf))
+            .map(|written| written.min(len));
+        count(written)
     }
 }
 

@@ -458,7 +458,7 @@ DIFFERENCES = (
         lambda setup, step, c, ours: step["op"] == "tree"
         and only_more_files(c, step["failed"], ours, step["later"])),
     Difference(
-        "events of layouts", "C announces none, nor the end of a layout's cells with it (H11)",
+        "events of layouts", "C announces none, nor the end of a layout's cells with it",
         lambda setup, step, c, ours: step["op"] == "events" and events_in_order(letters(ours.text))
         and Counter(letters(c.text)) == Counter(re.sub("[Ll]", "", letters(ours.text)) + "ar" * step["c_only"])),
     Difference(

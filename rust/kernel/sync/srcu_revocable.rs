@@ -189,7 +189,8 @@ impl<T> Deref for Guard<'_, T> {
 ///
 /// It has no SRCU of its own. Any number of objects is taken from the readers by [`Attached::detach`] of
 /// each and one [`SrcuRevocable::synchronize`] of their owner: no reader has a reference to any of them
-/// after that, nor gets one. Nor does any reader after [`SrcuRevocable::revoke`] of the owner.
+/// after that, nor gets one. Nor does any reader after [`SrcuRevocable::revoke`] of the owner, for as long
+/// as the owner exists: owners are told apart by their addresses.
 ///
 /// The object itself is dropped with the `Attached`.
 pub struct Attached<T> {
