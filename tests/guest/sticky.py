@@ -36,6 +36,19 @@ class Case(kernel_log.Quiet, device.Case):
         self.addCleanup(self.controller, "done")
         self.setting("runtime_error", "false")
 
+    def recovers(self):
+        """The controller releases its target again."""
+        self.controller("done")
+        device.write_file("/sys/kernel/debug/i2c_loopback/0/runtime_error", "false")
+        self.bind()
+
+    def is_released_and_bound(self):
+        self.unbind()
+        self.no_traces()
+        self.host_gets(errno.ENXIO)
+        self.bind()
+        self.exchange(self.open())
+
     def keeps_for_ever(self, number):
         """Has the controller keep its target, with this error."""
         if number == errno.EINVAL:
@@ -52,11 +65,7 @@ class Releases(Case):
             with self.subTest(number):
                 self.controller(f"fails {number}")
                 for _ in range(3):
-                    self.unbind()
-                    self.no_traces()
-                    self.host_gets(errno.ENXIO)
-                    self.bind()
-                    self.exchange(self.open())
+                    self.is_released_and_bound()
 
     def test_unload(self):
         for number in (errno.EBUSY, errno.EINVAL, POSITIVE):
@@ -78,11 +87,7 @@ class KeepsOnce(Case):
         for number in set(ERRORS) - {errno.EINVAL, errno.ENODEV}:
             with self.subTest(number):
                 self.controller(f"keeps {number} 1")
-                self.unbind()
-                self.no_traces()
-                self.host_gets(errno.ENXIO)
-                self.bind()
-                self.exchange(self.open())
+                self.is_released_and_bound()
 
 
 class KeepsUntilItIsBoundAgain(Case):
@@ -95,9 +100,7 @@ class KeepsUntilItIsBoundAgain(Case):
                 self.unbind()
                 self.no_traces()
                 self.host_gets(errno.EIO)
-                self.controller("done")
-                device.write_file("/sys/kernel/debug/i2c_loopback/0/runtime_error", "false")
-                self.bind()
+                self.recovers()
                 self.exchange(self.open())
                 # Nothing of it is left: this is released at once.
                 self.unbind()
@@ -130,9 +133,7 @@ class KeepsForEver(Case):
                 with self.errno(errno.EBUSY):
                     self.bind()
                 self.host_gets(errno.EIO)
-                self.controller("done")
-                device.write_file("/sys/kernel/debug/i2c_loopback/0/runtime_error", "false")
-                self.bind()
+                self.recovers()
 
     def test_another_target_is_not_disturbed(self):
         self.keeps_for_ever(errno.EBUSY)

@@ -152,6 +152,16 @@ impl Handler {
         }
     }
 
+    /// Reports the events of a transaction.
+    pub(crate) fn report(
+        &self,
+        controller: &'static Controller,
+        route: &Route<'_>,
+        transaction: &mut Transaction,
+    ) -> Result {
+        self.wire.lock().run(controller, route, transaction)
+    }
+
     /// Forgets the state of the controller, as registering a target does.
     pub(crate) fn reset(&self) {
         *self.wire.lock() = Wire::new();
@@ -183,9 +193,7 @@ impl Handler {
             } = job;
             let route = Route::Handler(&self.targets, transaction.address);
             let result = self
-                .wire
-                .lock()
-                .run(controller, &route, &mut transaction)
+                .report(controller, &route, &mut transaction)
                 .map(|()| transaction);
             if let Some(reply) = reply {
                 *reply.outcome.lock() = Some(result);

@@ -65,10 +65,7 @@ use handler::{
     Handler,
     Thread, //
 };
-use wire::{
-    Route,
-    Wire, //
-};
+use wire::Route;
 
 /// How many adapters there may be.
 const ADAPTERS: core::ops::RangeInclusive<u32> = 1..=32;
@@ -213,43 +210,36 @@ impl debugfs::Reader for Parent {
     }
 }
 
-#[pin_data]
 struct Loopback {
     settings: Arc<Settings>,
     handler: Arc<Handler>,
-    #[pin]
-    wire: Mutex<Wire>,
 }
 
-struct SharedLoopback(Pin<KBox<Loopback>>);
-
-impl Algorithm for SharedLoopback {
+impl Algorithm for Loopback {
     const NAME: &'static CStr = c"loopback";
     const FUNCTIONALITY: u32 =
         bindings::I2C_FUNC_I2C | bindings::I2C_FUNC_SMBUS_EMUL_ALL | bindings::I2C_FUNC_SLAVE;
 
     fn transfer(&self, bus: &Bus<'_>, mut transaction: Transaction) -> Result<Transaction> {
-        let this = &self.0;
-        this.settings.gate.pass()?;
-        let controller = this.settings.controller.lock().0;
+        self.settings.gate.pass()?;
+        let controller = self.settings.controller.lock().0;
         let route = Route::locked(bus, transaction.address)?;
 
         if controller.context != Context::Interrupt {
-            return this.handler.submit(controller, transaction);
+            return self.handler.submit(controller, transaction);
         }
-        this.wire.lock().run(controller, &route, &mut transaction)?;
+        self.handler.report(controller, &route, &mut transaction)?;
         Ok(transaction)
     }
 
     fn release_target(&self) -> Release {
-        self.0.settings.release.lock().take()
+        self.settings.release.lock().take()
     }
 
     fn released(&self) {
-        *self.0.wire.lock() = Wire::new();
-        if self.0.settings.controller.lock().0.waits {
-            self.0.handler.wait();
-            self.0.handler.reset();
+        if self.settings.controller.lock().0.waits {
+            self.handler.wait();
+            self.handler.reset();
         }
     }
 }
@@ -289,7 +279,7 @@ struct Controlled {
         not(CONFIG_OF),
         expect(dead_code, reason = "only the clients of a device tree need it")
     )]
-    adapter: Pin<KBox<adapter::Registration<SharedLoopback>>>,
+    adapter: Pin<KBox<adapter::Registration<Loopback>>>,
     _idle: Idle,
     _thread: Thread,
     _parent: Arc<faux::Registration>,
@@ -310,19 +300,14 @@ impl Controlled {
             }),
             GFP_KERNEL,
         )?;
-        let shared = (settings.clone(), handler.clone());
-        let loopback = KBox::pin_init(
-            pin_init!(Loopback {
-                settings: shared.0,
-                handler: shared.1,
-                wire <- new_mutex!(Wire::new()),
-            }),
-            GFP_KERNEL,
-        )?;
+        let loopback = Loopback {
+            settings: settings.clone(),
+            handler: handler.clone(),
+        };
         let thread = Thread::new(handler.clone())?;
         let dev: &device::Device<device::Bound> = (*parent).as_ref().as_ref();
         let adapter = KBox::pin_init(
-            adapter::Registration::register(SharedLoopback(loopback), targets, dev, module),
+            adapter::Registration::register(loopback, targets, dev, module),
             GFP_KERNEL,
         )?;
         let dir = root.subdir(&CString::try_from_fmt(fmt!("{}", adapter.number()))?);
