@@ -17,6 +17,7 @@ import unittest
 
 import i2c
 import ktap
+import modules
 from background import Background, Sleeper, wait_for
 
 DRIVER = "/sys/bus/i2c/drivers/ipmi-ssif-host"
@@ -35,11 +36,7 @@ def insmod(*arguments):
 
 
 def rmmod():
-    removed = subprocess.run(["rmmod", "ssif_bmc"], capture_output=True, text=True)
-    if not removed.returncode:
-        # With DEBUG_KOBJECT_RELEASE it outlives its module by seconds.
-        wait_for("the driver's folder is gone", lambda: not os.path.exists(DRIVER))
-    return removed
+    return modules.rmmod("ssif_bmc")
 
 
 def dmesg():

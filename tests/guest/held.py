@@ -14,6 +14,7 @@ import device
 import i2c
 import kernel_log
 import ktap
+import modules
 from background import Sleeper, Traffic, wait_for
 
 TEST_MODULE = os.environ["MODULES"] + "/tests/loopback/i2c_held_target.ko"
@@ -86,7 +87,8 @@ class Held(kernel_log.Quiet):
 
     @staticmethod
     def unload():
-        run("rmmod", "i2c_held_target")
+        removed = modules.rmmod("i2c_held_target")
+        assert removed.returncode == 0, removed.stderr
 
     def test_unbind(self):
         self.on_each_controller(self.unbind, self.delete_device, self.unload)

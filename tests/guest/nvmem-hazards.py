@@ -16,6 +16,7 @@ import unittest
 
 import kernel_log
 import ktap
+import modules
 import nvmem
 from background import Background, Traffic, wait_for
 from nvmem import EPROBE_DEFER, GONE, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
@@ -287,27 +288,27 @@ class Hazards(Case):
     # H5: what keeps the provider's module.
 
     def test_05_rmmod_with_a_consumer(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_provider")
+        self.addCleanup(modules.rmmod, "nvmem_provider")
         self.assertEqual(nvmem.modprobe("nvmem_provider").returncode, 0)
         held, processed = nvmem.find("provider"), self.cell("processed", "provider")
         for _ in range(2):
-            self.assertIn("in use", nvmem.rmmod("nvmem_provider").stderr)
+            self.assertIn("in use", modules.rmmod("nvmem_provider").stderr)
             held.close()
             held = processed
-        self.assertEqual(nvmem.rmmod("nvmem_provider").returncode, 0)
+        self.assertEqual(modules.rmmod("nvmem_provider").returncode, 0)
 
     def test_05_rmmod_after_unbind_and_put(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_provider")
+        self.addCleanup(modules.rmmod, "nvmem_provider")
         self.assertEqual(nvmem.modprobe("nvmem_provider").returncode, 0)
         held = nvmem.find("provider")
         nvmem.write_file("/sys/bus/platform/drivers/provider/unbind", "provider")
         self.gone(held.read, 0, 4)
-        self.assertIn("in use", nvmem.rmmod("nvmem_provider").stderr)
+        self.assertIn("in use", modules.rmmod("nvmem_provider").stderr)
         held.close()
-        self.assertEqual(nvmem.rmmod("nvmem_provider").returncode, 0)
+        self.assertEqual(modules.rmmod("nvmem_provider").returncode, 0)
 
     def test_05_rmmod_against_get_and_put(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_provider")
+        self.addCleanup(modules.rmmod, "nvmem_provider")
 
         def visit():
             with nvmem.find("provider") as held:
@@ -324,7 +325,7 @@ class Hazards(Case):
                 loaded = nvmem.modprobe("nvmem_provider", "driverless=1")
                 self.assertEqual(loaded.returncode, 0, loaded.stderr)
                 time.sleep(0.02)
-                wait_for("nobody holds it", lambda: nvmem.rmmod("nvmem_provider").returncode == 0, 60)
+                wait_for("nobody holds it", lambda: modules.rmmod("nvmem_provider").returncode == 0, 60)
                 self.assertFalse(os.path.exists(folder("provider")), "outlived its module")
 
     # H6: registering fails.
@@ -576,15 +577,15 @@ class Hazards(Case):
 
     @needs_device_tree
     def test_07_rmmod_of_a_layout_with_an_open_file(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_test_layout")
+        self.addCleanup(modules.rmmod, "nvmem_test_layout")
         provider = self.provider(node="/module-layout")
         self.assertEqual(nvmem.modprobe("nvmem_test_layout").returncode, 0)
         with nvmem.of_cell("/consumer", "module-cell"):
-            self.assertIn("in use", nvmem.rmmod("nvmem_test_layout").stderr)
+            self.assertIn("in use", modules.rmmod("nvmem_test_layout").stderr)
         with open(f"{folder()}/cells/module-cell@0,0", "rb", buffering=0) as file:
             self.assertEqual(file.read(4), bytes(byte ^ 0xFF for byte in pattern(4)))
             file.seek(0)
-            removed = nvmem.rmmod("nvmem_test_layout")
+            removed = modules.rmmod("nvmem_test_layout")
             self.assertEqual(removed.returncode, 0, removed.stderr)
             self.gone(file.read, 4)
         self.assertEqual(cells_of(), [])
@@ -604,7 +605,7 @@ class Hazards(Case):
 
     @needs_device_tree
     def test_08_module_references_of_looked_up_cells(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_test_layout")
+        self.addCleanup(modules.rmmod, "nvmem_test_layout")
         self.provider(cell("own", offset=16, bytes=4), node="/module-layout")
         self.assertEqual(nvmem.modprobe("nvmem_test_layout").returncode, 0)
         Lookup(("p0", "module-cell", "consumer", "theirs"), ("p0", "own", "consumer", "own"))
@@ -613,12 +614,12 @@ class Hazards(Case):
             self.consumer.cell(name).close()
             self.assertEqual(reference_count("nvmem_test_layout"), before, name)
         with self.consumer.cell("theirs"):
-            self.assertIn("in use", nvmem.rmmod("nvmem_test_layout").stderr)
-        self.assertEqual(nvmem.rmmod("nvmem_test_layout").returncode, 0)
+            self.assertIn("in use", modules.rmmod("nvmem_test_layout").stderr)
+        self.assertEqual(modules.rmmod("nvmem_test_layout").returncode, 0)
 
     @needs_device_tree
     def test_08_module_references_when_the_layout_was_not_there(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_test_layout")
+        self.addCleanup(modules.rmmod, "nvmem_test_layout")
         self.provider(cell("own", offset=16, bytes=4), node="/module-layout")
         own = self.cell("own")
         self.assertEqual(nvmem.modprobe("nvmem_test_layout").returncode, 0)
@@ -627,12 +628,12 @@ class Hazards(Case):
 
     @needs_device_tree
     def test_08_cell_beside_a_layout_does_not_keep_its_module(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_test_layout")
+        self.addCleanup(modules.rmmod, "nvmem_test_layout")
         self.provider(node="/beside", legacy=1)
         self.assertEqual(nvmem.modprobe("nvmem_test_layout").returncode, 0)
         self.assertEqual(cells_of(), ["module-cell@0,0", "own@10,0"])
         with nvmem.of_cell("/consumer", "beside-own") as own:
-            removed = nvmem.rmmod("nvmem_test_layout")
+            removed = modules.rmmod("nvmem_test_layout")
             self.assertEqual(removed.returncode, 0, removed.stderr)
             self.assertEqual(own.read(), pattern(4, 16))
 
@@ -799,7 +800,7 @@ class Hazards(Case):
 
     @needs_device_tree
     def test_11_cell_of_a_layout_that_is_being_bound_keeps_its_module(self):
-        self.addCleanup(nvmem.rmmod, "nvmem_test_layout")
+        self.addCleanup(modules.rmmod, "nvmem_test_layout")
         self.provider(node="/module-layout")
         notifier = Notifier()
         notifier.hold_up("CELL_ADD")
@@ -809,9 +810,9 @@ class Hazards(Case):
         self.assertEqual(held.read(), bytes(byte ^ 0xFF for byte in pattern(4)))
         notifier.hold_up()
         self.assertEqual(loader.result().returncode, 0)
-        self.assertIn("in use", nvmem.rmmod("nvmem_test_layout").stderr)
+        self.assertIn("in use", modules.rmmod("nvmem_test_layout").stderr)
         held.close()
-        self.assertEqual(nvmem.rmmod("nvmem_test_layout").returncode, 0)
+        self.assertEqual(modules.rmmod("nvmem_test_layout").returncode, 0)
 
     def test_11_cell_is_removed_while_listeners_are_told_of_it(self):
         notifier = Notifier()

@@ -10,6 +10,7 @@ import stat
 import unittest
 
 import ktap
+import modules
 import nvmem
 from background import Background
 from nvmem import EPROBE_DEFER, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
@@ -87,7 +88,7 @@ class Registration(nvmem.Case):
         provider = Provider("p0", owner="tester")
         provider.register()
         with nvmem.find("p0"):
-            self.assertNotEqual(nvmem.rmmod("nvmem_tester").returncode, 0)
+            self.assertNotEqual(modules.rmmod("nvmem_tester").returncode, 0)
 
 
 class Sysfs(nvmem.Case):
@@ -319,7 +320,7 @@ class Events(nvmem.Case):
     def test_a_notifier_may_hold_devices(self):
         with Notifier(hold=True):
             Provider("p0", owner="tester").register()
-            self.assertNotEqual(nvmem.rmmod("nvmem_tester").returncode, 0)
+            self.assertNotEqual(modules.rmmod("nvmem_tester").returncode, 0)
 
 
 @unittest.skipUnless(nvmem.has_device_tree(), "no device tree: dtb=nvmem.dtb")
@@ -398,14 +399,14 @@ class DeviceTree(nvmem.Case):
         self.assertEqual(loaded.returncode, 0, loaded.stderr)
         with nvmem.of_cell("/consumer", "module-cell") as held:
             self.assertEqual(held.read(), bytes(byte ^ 0xFF for byte in pattern(4)))
-            self.assertNotEqual(nvmem.rmmod("nvmem_test_layout").returncode, 0)
-        self.assertEqual(nvmem.rmmod("nvmem_test_layout").returncode, 0)
+            self.assertNotEqual(modules.rmmod("nvmem_test_layout").returncode, 0)
+        self.assertEqual(modules.rmmod("nvmem_test_layout").returncode, 0)
 
 
 class Modules(nvmem.Case):
     def setUp(self):
         super().setUp()
-        self.addCleanup(nvmem.rmmod, "nvmem_provider")
+        self.addCleanup(modules.rmmod, "nvmem_provider")
 
     def load(self, *parameters):
         loaded = nvmem.modprobe("nvmem_provider", *parameters)
@@ -416,10 +417,10 @@ class Modules(nvmem.Case):
             self.load(*parameters)
             with nvmem.find("provider") as held:
                 self.assertEqual(held.read(0, 4), b"\0\1\2\3")
-                removed = nvmem.rmmod("nvmem_provider")
+                removed = modules.rmmod("nvmem_provider")
                 self.assertNotEqual(removed.returncode, 0)
                 self.assertIn("in use", removed.stderr)
-            self.assertEqual(nvmem.rmmod("nvmem_provider").returncode, 0)
+            self.assertEqual(modules.rmmod("nvmem_provider").returncode, 0)
 
     def test_unbind_and_bind_by_sysfs(self):
         self.load("name=other")

@@ -16,6 +16,7 @@ import unittest
 
 import kernel_log
 import ktap
+import modules
 import nvmem
 from background import Caller, Traffic, wait_for
 from nvmem import GONE, SYSFS, Device, Layout, Lookup, Notifier, Provider, cell, pattern
@@ -169,7 +170,7 @@ class Calls:
         loaded = nvmem.modprobe("nvmem_provider", "driverless=1")
         expect((loaded.returncode, loaded.stderr), (0, ""))
         time.sleep(0.05)
-        wait_for("nobody holds it", lambda: nvmem.rmmod("nvmem_provider").returncode == 0, 60)
+        wait_for("nobody holds it", lambda: modules.rmmod("nvmem_provider").returncode == 0, 60)
         expect(os.path.exists(f"{SYSFS}/provider"), False)
         yield
 

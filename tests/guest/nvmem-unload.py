@@ -7,6 +7,7 @@ import unittest
 
 import kernel_log
 import ktap
+import modules
 import nvmem
 from background import Background, wait_for
 from nvmem import Lookup, Provider, cell, pattern
@@ -23,13 +24,13 @@ def load():
 
 def unload_tester():
     nvmem.hang_up()
-    removed = nvmem.rmmod("nvmem_tester")
+    removed = modules.rmmod("nvmem_tester")
     assert not removed.returncode, removed.stderr
 
 
 def unload_core():
     """Releases may be late: with DEBUG_KOBJECT_RELEASE, by five seconds for each of a layout and its device."""
-    wait_for("the core is unloaded", lambda: not nvmem.rmmod("nvmem_core").returncode, 30)
+    wait_for("the core is unloaded", lambda: not modules.rmmod("nvmem_core").returncode, 30)
 
 
 class Unload(kernel_log.Quiet):
@@ -45,9 +46,9 @@ class Unload(kernel_log.Quiet):
         nvmem.command(*leave)
         unload_tester()
         try:
-            self.assertIn("in use", Background(nvmem.rmmod, "nvmem_core").result(10).stderr)
+            self.assertIn("in use", Background(modules.rmmod, "nvmem_core").result(10).stderr)
         finally:
-            self.assertEqual(nvmem.rmmod("nvmem_holder").returncode, 0)
+            self.assertEqual(modules.rmmod("nvmem_holder").returncode, 0)
         unload_core()
 
     def test_device_held_by_a_device_without_a_driver(self):

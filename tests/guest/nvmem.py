@@ -310,17 +310,6 @@ def modprobe(name, *parameters):
                           capture_output=True, text=True)
 
 
-def rmmod(name):
-    """Remove a module; the status is not 0 while it is in use."""
-    drivers = [entry.split(":", 1) for entry in os.listdir(f"/sys/module/{name}/drivers")] \
-        if os.path.isdir(f"/sys/module/{name}/drivers") else []
-    removed = subprocess.run(["rmmod", name], capture_output=True, text=True)
-    for bus, driver in drivers if not removed.returncode else []:
-        # With DEBUG_KOBJECT_RELEASE it outlives its module by seconds.
-        wait_for(f"{driver} is gone", lambda: not os.path.exists(f"/sys/bus/{bus}/drivers/{driver}"))
-    return removed
-
-
 def write_file(path, text):
     with open(path, "w") as file:
         file.write(text)
