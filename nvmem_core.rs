@@ -7,13 +7,9 @@
 //! reached through an `SrcuRevocable` only.
 //!
 //! - `bits`, `geometry` and `keepout` are pure logic;
-//! - `device` registers, finds and holds devices; `provider` is what can be taken from them; `turns` decides
-//!   which writes may run at the same time;
-//! - `cell` and `cells` are named parts of devices, `lookup` and `dt` find them for consumers, `names` builds
-//!   their names;
-//! - `layout` is for drivers that know what is in a device;
-//! - `attributes` and `compat` are the files in sysfs, `events` is the notifier chain;
-//! - `consumer`, `provider_api`, `tree_api` and `managed` are what C calls, exported by `linkage.c`.
+//! - `provider` has all that can be taken from a device, `turns` decides which writes may run at the same time;
+//! - `config` and `ffi` convert from and to the C API;
+//! - `subsystem` is the core: devices, cells, layouts, their files in sysfs, and the C API.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -56,47 +52,24 @@ mod srcu_revocable;
 #[path = "rust/kernel/sysfs.rs"]
 mod sysfs;
 
-#[path = "nvmem_core/attributes.rs"]
-mod attributes;
 #[path = "nvmem_core/bits.rs"]
 mod bits;
-#[path = "nvmem_core/cell.rs"]
-mod cell;
-#[path = "nvmem_core/cells.rs"]
-mod cells;
-#[path = "nvmem_core/compat.rs"]
-mod compat;
-#[path = "nvmem_core/consumer.rs"]
-mod consumer;
-#[path = "nvmem_core/device.rs"]
-mod device;
-#[cfg(CONFIG_OF)]
-#[path = "nvmem_core/dt.rs"]
-mod dt;
-#[path = "nvmem_core/events.rs"]
-mod events;
+#[path = "nvmem_core/config.rs"]
+mod config;
+#[path = "nvmem_core/ffi.rs"]
+mod ffi;
 #[path = "nvmem_core/geometry.rs"]
 mod geometry;
 #[path = "nvmem_core/keepout.rs"]
 mod keepout;
-#[cfg(CONFIG_OF)]
-#[path = "nvmem_core/layout.rs"]
-mod layout;
-#[path = "nvmem_core/lookup.rs"]
-mod lookup;
-#[path = "nvmem_core/managed.rs"]
-mod managed;
-#[path = "nvmem_core/names.rs"]
-mod names;
 #[path = "nvmem_core/provider.rs"]
 mod provider;
-#[path = "nvmem_core/provider_api.rs"]
-mod provider_api;
-#[cfg(CONFIG_OF)]
-#[path = "nvmem_core/tree_api.rs"]
-mod tree_api;
+#[path = "nvmem_core/subsystem/mod.rs"]
+mod subsystem;
 #[path = "nvmem_core/turns.rs"]
 mod turns;
+
+use subsystem::*;
 
 /// What the messages of this module begin with.
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
@@ -125,50 +98,10 @@ macro_rules! exported {
 }
 use exported;
 
-/// The numbers of devices.
-fn ids() -> &'static ida::Ida {
-    // SAFETY: They are defined in `linkage.c`.
-    unsafe { ida::Ida::from_raw(&raw mut bindings::nvmem_core_ids) }
-}
-
-/// A reference to this module, which has none if it is built in.
-///
-/// Each device has one until it is released, so that the module cannot be unloaded before. This includes
-/// devices that are held by the resources (`devm_`) of a device whose driver was unloaded long ago.
-fn this_module() -> Result<module_ref::ModuleRef> {
-    // SAFETY: The pointer does not change. The module's memory is not freed while this runs.
-    unsafe { module_ref::ModulePtr::new(bindings::nvmem_core_module).try_get() }.ok_or(ENODEV)
-}
-
-/// What the core registers with the driver model. Undone in the order of the fields.
-struct Core {
-    #[cfg(CONFIG_OF)]
-    _layouts: layout::Core,
-    _bus: bus::Registration,
-}
-
-impl Core {
-    fn new() -> Result<KBox<Self>> {
-        let bus = device::register_bus().inspect_err(|error| {
-            if *error == EEXIST {
-                pr_err!("this kernel has an nvmem core already: build it with CONFIG_NVMEM=n, or with CONFIG_NVMEM_RUST=y\n");
-            }
-        })?;
-        Ok(KBox::new(
-            Self {
-                #[cfg(CONFIG_OF)]
-                _layouts: layout::Core::new()?,
-                _bus: bus,
-            },
-            GFP_KERNEL,
-        )?)
-    }
-}
-
 /// Starts the core.
 #[no_mangle]
 extern "C" fn nvmem_core_start() -> *mut c_void {
-    consumer::err_ptr(Core::new().map(|core| KBox::into_raw(core).cast()))
+    ffi::err_ptr(Core::new().map(|core| KBox::into_raw(core).cast()))
 }
 
 /// Stops the core. There are no devices any more: each has a reference to the module.

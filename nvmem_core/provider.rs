@@ -9,9 +9,7 @@
 //! that a callback of a plain write makes itself.
 
 use crate::{
-    bindings,
-    device::Device,
-    gpio,
+    bindings, gpio,
     keepout::{
         self,
         Keepout,
@@ -36,10 +34,9 @@ use kernel::{
 };
 
 type ReadCallback = unsafe extern "C" fn(*mut c_void, c_uint, *mut c_void, usize) -> c_int;
-type FixupCallback =
+#[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
+pub type FixupCallback =
     unsafe extern "C" fn(*mut bindings::nvmem_device, *mut bindings::nvmem_cell_info);
-type PostProcessCallback =
-    unsafe extern "C" fn(*mut c_void, *const c_char, c_int, c_uint, *mut c_void, usize) -> c_int;
 
 /// The provider's callbacks and what they use.
 ///
@@ -52,6 +49,7 @@ type PostProcessCallback =
 pub struct Provider {
     read: Option<ReadCallback>,
     write: Option<ReadCallback>,
+    #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
     fixup: Option<FixupCallback>,
     context: *mut c_void,
     keepouts: KVec<Keepout>,
@@ -121,7 +119,8 @@ impl Provider {
         let bindings::nvmem_config {
             reg_read: read,
             reg_write: write,
-            fixup_dt_cell_info: fixup,
+            #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
+                fixup_dt_cell_info: fixup,
             priv_: context,
             ..
         } = *config;
@@ -130,6 +129,7 @@ impl Provider {
         pin_init!(Self {
             read,
             write,
+            #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
             fixup,
             context,
             keepouts,
@@ -175,12 +175,11 @@ impl Provider {
         }
     }
 
-    /// Lets the provider change what the device tree says of a cell.
-    pub fn fix_up(&self, device: &Device, info: &mut bindings::nvmem_cell_info) {
-        if let Some(fixup) = self.fixup {
-            // SAFETY: By the type invariants; both pointers are valid.
-            unsafe { fixup(device.as_raw().cast(), info) };
-        }
+    /// The provider's callback that changes the description of a cell in the device tree. It may be called as
+    /// long as `self` is there.
+    #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
+    pub fn fixup(&self) -> Option<FixupCallback> {
+        self.fixup
     }
 
     fn call_read(&self, offset: u32, buf: &mut [u8]) -> Result {
@@ -243,57 +242,9 @@ impl Writer<'_> {
     }
 }
 
-/// A callback for what was read of a cell.
-///
-/// # Invariants
-///
-/// The callback may be called with `context` by whoever has a reference to this.
-pub struct PostProcess {
-    callback: PostProcessCallback,
-    context: *mut c_void,
-}
-
-// SAFETY: The callback is called by any thread that reads the cell, with the same context.
-unsafe impl Send for PostProcess {}
-
-// SAFETY: As for `Send`.
-unsafe impl Sync for PostProcess {}
-
-impl PostProcess {
-    /// Takes the callback of `info`, if it has one.
-    ///
-    /// # Safety
-    ///
-    /// It may be called by whoever gets a reference to what this returns.
-    pub unsafe fn new(info: &bindings::nvmem_cell_info) -> Option<Self> {
-        let context = info.priv_;
-        // INVARIANT: By the function's requirements.
-        info.read_post_process
-            .map(|callback| Self { callback, context })
-    }
-
-    /// Changes the bytes of a cell that were read from `offset`, for the consumer who knows the cell by
-    /// `id` and `index`.
-    pub fn call(&self, id: Option<&CStr>, index: c_int, offset: u32, buf: &mut [u8]) -> Result {
-        let id = id.map_or(core::ptr::null(), |id| id.as_char_ptr());
-        // SAFETY: By the type invariants; the buffer is valid, and `id` a string or null.
-        let ret = unsafe {
-            (self.callback)(
-                self.context,
-                id,
-                index,
-                offset,
-                buf.as_mut_ptr().cast(),
-                buf.len(),
-            )
-        };
-        outcome(ret, 0)
-    }
-}
-
 /// What a callback says by `ret`: zero for success, or a negative error number. The number of bytes is
 /// what some return for success. A number that is neither is an error of the callback.
-fn outcome(ret: c_int, len: usize) -> Result {
+pub fn outcome(ret: c_int, len: usize) -> Result {
     match usize::try_from(ret) {
         Ok(0) => Ok(()),
         Ok(count) if count == len => Ok(()),

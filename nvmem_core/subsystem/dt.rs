@@ -84,7 +84,10 @@ fn add_cell(device: &Device, node: ARef<Node>) -> Result {
     // and puts this node.
     let provider = device.access()?;
     cell.np = ARef::into_raw(node).as_ptr().cast();
-    provider.fix_up(device, cell);
+    if let Some(fixup) = provider.fixup() {
+        // SAFETY: The provider is not revoked as long as `provider` exists; both pointers are valid.
+        unsafe { fixup(device.as_raw().cast(), cell) };
+    }
     // SAFETY: The reference that was given up above, or that of the node which the fixup has put in.
     let node = unsafe { Node::adopt(cell.np) };
     drop(provider);

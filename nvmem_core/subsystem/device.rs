@@ -19,17 +19,17 @@ use crate::{
         Cells, //
     },
     compat,
-    consumer::string,
+    config::{
+        device_at,
+        keepouts_of, //
+    },
     events::{
         self,
         Event, //
     },
+    ffi::string,
     geometry::Geometry,
     ida,
-    keepout::{
-        self,
-        Keepout, //
-    },
     module_ref::{
         ModulePtr,
         ModuleRef, //
@@ -462,16 +462,6 @@ impl Handle {
     }
 }
 
-/// The device at a pointer of the C API, if there is one.
-///
-/// # Safety
-///
-/// `ptr` is null or a device that has a reference for `'a`.
-unsafe fn device_at<'a>(ptr: *mut kernel::bindings::device) -> Option<&'a device::Device> {
-    // SAFETY: By the function's requirements.
-    (!ptr.is_null()).then(|| unsafe { device::Device::from_raw(ptr) })
-}
-
 fn has_property(dev: &device::Device, name: &CStr) -> bool {
     dev.fwnode().is_some_and(|node| node.property_present(name))
 }
@@ -503,37 +493,4 @@ fn name_of(config: &bindings::nvmem_config, given: Option<&CStr>, id: &ida::Id) 
         (Some(name), given) => names::with_suffix(name, fmt!("{given}"))?,
         (None, _) => CString::try_from_fmt(fmt!("nvmem{number}"))?,
     })
-}
-
-/// A copy of the keepouts, which the provider need not keep.
-///
-/// # Safety
-///
-/// `config` has an array of `nkeepout` keepouts.
-unsafe fn keepouts_of(
-    config: &bindings::nvmem_config,
-    parent: &device::Device,
-    geometry: Geometry,
-) -> Result<KVec<Keepout>> {
-    let mut keepouts = KVec::new();
-    for i in 0..config.nkeepout as usize {
-        // SAFETY: By the function's requirements.
-        let keepout = unsafe { *config.keepout.add(i) };
-        keepouts.push(
-            Keepout {
-                start: keepout.start,
-                end: keepout.end,
-                value: keepout.value,
-            },
-            GFP_KERNEL,
-        )?;
-    }
-    keepout::validate(&keepouts, geometry.word_size(), geometry.stride()).map_err(|why| {
-        dev_err!(parent, "nvmem keepouts are refused: {why:?}\n");
-        match why {
-            keepout::Invalid::Unsorted | keepout::Invalid::WordSize => ERANGE,
-            keepout::Invalid::Backwards | keepout::Invalid::Stride => EINVAL,
-        }
-    })?;
-    Ok(keepouts)
 }

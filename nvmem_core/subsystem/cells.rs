@@ -23,7 +23,7 @@ use crate::{
     },
     names,
     of::Node,
-    provider::PostProcess,
+    post_process::PostProcess,
     sysfs::{
         BinFile,
         Contents,

@@ -5,18 +5,17 @@
 //! C header: [`include/linux/nvmem-provider.h`](srctree/include/linux/nvmem-provider.h)
 
 use crate::{
-    bindings,
-    cells,
-    consumer::{
-        err_ptr,
-        err_unit,
-        nvmem, //
-    },
+    bindings, cells,
+    consumer::nvmem,
     device::{
         self,
         Device, //
     },
-    exported, //
+    exported,
+    ffi::{
+        err_ptr,
+        err_unit, //
+    },
 };
 use core::ptr::NonNull;
 use kernel::{

@@ -7,15 +7,15 @@
 
 use crate::{
     bindings,
-    consumer::{
-        err_ptr,
-        err_unit,
-        nvmem,
-        string, //
-    },
+    consumer::nvmem,
     device::Handle,
     dt,
     exported,
+    ffi::{
+        err_ptr,
+        err_unit,
+        string, //
+    },
     layout,
     of, //
 };

@@ -16,10 +16,8 @@ use crate::{
     },
     geometry::Extent,
     module_ref::ModuleRef,
-    provider::{
-        PostProcess,
-        Provider, //
-    },
+    post_process::PostProcess,
+    provider::Provider,
     srcu_revocable::Attached, //
 };
 use kernel::{
