@@ -43,6 +43,9 @@ mod ida;
 mod module_ref;
 #[path = "rust/kernel/notifier.rs"]
 mod notifier;
+#[path = "rust/kernel/nvmem.rs"]
+#[allow(dead_code, reason = "consumers are elsewhere")]
+mod nvmem;
 #[path = "rust/kernel/of.rs"]
 mod of;
 #[path = "rust/kernel/owned_device.rs"]
