@@ -6,7 +6,6 @@
 //! errors, and the same files in sysfs. What a provider brings is in a `provider::Provider`, which is
 //! reached through an `SrcuRevocable` only.
 //!
-//! - `bits`, `geometry` and `keepout` are pure logic;
 //! - `provider` has all that can be taken from a device, `turns` decides which writes may run at the same time;
 //! - `config` and `ffi` convert from and to the C API;
 //! - `subsystem` is the core: devices, cells, layouts, their files in sysfs, and the C API.
@@ -33,45 +32,50 @@ use kernel::prelude::*;
 // What the kernel crate lacks; each file is written to be part of it one day.
 #[path = "rust/bindings/lib.rs"]
 mod bindings;
-#[path = "rust/kernel/bus.rs"]
-mod bus;
 #[path = "rust/kernel/gpio.rs"]
 mod gpio;
-#[path = "rust/kernel/ida.rs"]
-mod ida;
-#[path = "rust/kernel/module_ref.rs"]
-mod module_ref;
-#[path = "rust/kernel/notifier.rs"]
-mod notifier;
 #[path = "rust/kernel/nvmem.rs"]
 #[allow(dead_code, reason = "consumers are elsewhere")]
 mod nvmem;
 #[path = "rust/kernel/of.rs"]
+#[cfg_attr(
+    CONFIG_NVMEM_RUST_GUARD,
+    allow(dead_code, unused_imports, reason = "the C core reads the device tree")
+)]
 mod of;
-#[path = "rust/kernel/owned_device.rs"]
-mod owned_device;
 #[path = "rust/kernel/sync/srcu_revocable.rs"]
 mod srcu_revocable;
 #[path = "rust/kernel/sysfs.rs"]
+#[cfg_attr(
+    CONFIG_NVMEM_RUST_GUARD,
+    allow(dead_code, reason = "the C core has most files")
+)]
 mod sysfs;
 
-#[path = "nvmem_core/bits.rs"]
-mod bits;
 #[path = "nvmem_core/config.rs"]
 mod config;
+#[path = "nvmem_core/devices.rs"]
+mod devices;
 #[path = "nvmem_core/ffi.rs"]
+#[cfg_attr(
+    CONFIG_NVMEM_RUST_GUARD,
+    allow(dead_code, reason = "the C core has most of the API")
+)]
 mod ffi;
-#[path = "nvmem_core/geometry.rs"]
-mod geometry;
+#[cfg(CONFIG_NVMEM_RUST_GUARD)]
+#[path = "nvmem_core/guard/mod.rs"]
+mod guard;
 #[path = "nvmem_core/keepout.rs"]
 mod keepout;
 #[path = "nvmem_core/provider.rs"]
 mod provider;
+#[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
 #[path = "nvmem_core/subsystem/mod.rs"]
 mod subsystem;
 #[path = "nvmem_core/turns.rs"]
 mod turns;
 
+#[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
 use subsystem::*;
 
 /// What the messages of this module begin with.
@@ -101,19 +105,41 @@ macro_rules! exported {
 }
 use exported;
 
-/// Starts the core.
-#[no_mangle]
-extern "C" fn nvmem_core_start() -> *mut c_void {
-    ffi::err_ptr(Core::new().map(|core| KBox::into_raw(core).cast()))
+/// The parts of this module. Dropped in the order of the fields.
+struct NvmemCore {
+    #[cfg(CONFIG_NVMEM_RUST_GUARD)]
+    _guard: guard::Guard,
+    #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
+    _subsystem: KBox<Core>,
 }
 
-/// Stops the core. There are no devices any more: each has a reference to the module.
+impl NvmemCore {
+    fn new() -> Result<KBox<Self>> {
+        Ok(KBox::new(
+            Self {
+                #[cfg(CONFIG_NVMEM_RUST_GUARD)]
+                _guard: guard::Guard::new(),
+                #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
+                _subsystem: Core::new()?,
+            },
+            GFP_KERNEL,
+        )?)
+    }
+}
+
+/// Starts the module.
+#[no_mangle]
+extern "C" fn nvmem_core_start() -> *mut c_void {
+    ffi::err_ptr(NvmemCore::new().map(|core| KBox::into_raw(core).cast()))
+}
+
+/// Stops the module, once it is no longer in use.
 ///
 /// # Safety
 ///
-/// `core` came from [`nvmem_core_start`], and nobody uses the core any more.
+/// `core` came from [`nvmem_core_start`], and this is called once.
 #[no_mangle]
 unsafe extern "C" fn nvmem_core_stop(core: *mut c_void) {
     // SAFETY: By the function's requirements.
-    drop(unsafe { KBox::from_raw(core.cast::<Core>()) });
+    drop(unsafe { KBox::from_raw(core.cast::<NvmemCore>()) });
 }

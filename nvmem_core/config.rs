@@ -4,7 +4,6 @@
 
 use crate::{
     bindings,
-    geometry::Geometry,
     keepout::{
         self,
         Keepout, //
@@ -33,7 +32,8 @@ pub unsafe fn device_at<'a>(ptr: *mut kernel::bindings::device) -> Option<&'a de
 pub unsafe fn keepouts_of(
     config: &bindings::nvmem_config,
     parent: &device::Device,
-    geometry: Geometry,
+    word_size: u32,
+    stride: u32,
 ) -> Result<KVec<Keepout>> {
     let mut keepouts = KVec::new();
     for i in 0..config.nkeepout as usize {
@@ -48,7 +48,7 @@ pub unsafe fn keepouts_of(
             GFP_KERNEL,
         )?;
     }
-    keepout::validate(&keepouts, geometry.word_size(), geometry.stride()).map_err(|why| {
+    keepout::validate(&keepouts, word_size, stride).map_err(|why| {
         dev_err!(parent, "nvmem keepouts are refused: {why:?}\n");
         match why {
             keepout::Invalid::Unsorted | keepout::Invalid::WordSize => ERANGE,

@@ -1,28 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The core's place in the kernel: when it starts and ends, what it exports, and static objects.
- *
- * The exported functions are written in Rust; the headers that are included here are those that their
- * users compile with.
- */
+/* Starting and stopping nvmem_core, and functions that only C can express. */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/err.h>
-#include <linux/export.h>
 #include <linux/init.h>
 #include <linux/module.h>
-#include <linux/nvmem-consumer.h>
-#include <linux/nvmem-provider.h>
 #include <linux/rcupdate.h>
+#include <linux/wait_bit.h>
 
 #include "linkage.h"
 
 struct module *const nvmem_core_module = THIS_MODULE;
-BLOCKING_NOTIFIER_HEAD(nvmem_core_notifier);
-DEFINE_IDA(nvmem_core_ids);
-LIST_HEAD(nvmem_core_lookups);
-DEFINE_MUTEX(nvmem_core_lookups_lock);
 
 /*
  * Without CONFIG_TASKS_RCU, synchronize_rcu_tasks() is synchronize_rcu(), which waits for a task in this
@@ -35,6 +25,24 @@ DEFINE_MUTEX(nvmem_core_lookups_lock);
 void nvmem_core_line_failed(struct device *dev, int error)
 {
 	dev_err_ratelimited(dev, "cannot assert the write-protect line after a write: %pe\n", ERR_PTR(error));
+}
+
+/* Devices that are released by this module without a reference to it. */
+static atomic_t nvmem_core_devices = ATOMIC_INIT(0);
+
+void nvmem_core_count_device(void)
+{
+	atomic_inc(&nvmem_core_devices);
+}
+
+void nvmem_core_uncount_device(void)
+{
+	atomic_dec_and_wake_up(&nvmem_core_devices);
+}
+
+void nvmem_core_wait_for_devices(void)
+{
+	wait_var_event(&nvmem_core_devices, !atomic_read(&nvmem_core_devices));
 }
 
 /* In nvmem_core.rs. */
@@ -64,70 +72,6 @@ static void __exit nvmem_core_exit(void)
 }
 module_exit(nvmem_core_exit);
 #endif
-
-EXPORT_SYMBOL_GPL(nvmem_register);
-EXPORT_SYMBOL_GPL(nvmem_unregister);
-EXPORT_SYMBOL_GPL(devm_nvmem_register);
-EXPORT_SYMBOL_GPL(nvmem_add_one_cell);
-
-EXPORT_SYMBOL_GPL(nvmem_device_get);
-EXPORT_SYMBOL_GPL(nvmem_device_find);
-EXPORT_SYMBOL_GPL(nvmem_device_put);
-EXPORT_SYMBOL_GPL(devm_nvmem_device_get);
-EXPORT_SYMBOL_GPL(devm_nvmem_device_put);
-EXPORT_SYMBOL_GPL(nvmem_device_read);
-EXPORT_SYMBOL_GPL(nvmem_device_write);
-EXPORT_SYMBOL_GPL(nvmem_device_cell_read);
-EXPORT_SYMBOL_GPL(nvmem_device_cell_write);
-EXPORT_SYMBOL_GPL(nvmem_dev_name);
-EXPORT_SYMBOL_GPL(nvmem_dev_size);
-
-EXPORT_SYMBOL_GPL(nvmem_cell_get);
-EXPORT_SYMBOL_GPL(nvmem_cell_put);
-EXPORT_SYMBOL_GPL(devm_nvmem_cell_get);
-EXPORT_SYMBOL(devm_nvmem_cell_put);
-EXPORT_SYMBOL_GPL(nvmem_cell_read);
-EXPORT_SYMBOL_GPL(nvmem_cell_write);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_u8);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_u16);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_u32);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_u64);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_variable_le_u32);
-EXPORT_SYMBOL_GPL(nvmem_cell_read_variable_le_u64);
-
-EXPORT_SYMBOL_GPL(nvmem_add_cell_lookups);
-EXPORT_SYMBOL_GPL(nvmem_del_cell_lookups);
-EXPORT_SYMBOL_GPL(nvmem_register_notifier);
-EXPORT_SYMBOL_GPL(nvmem_unregister_notifier);
-
-/* Declared for the core's own use only. */
-int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np);
-
-#if IS_ENABLED(CONFIG_OF)
-EXPORT_SYMBOL_GPL(of_nvmem_device_get);
-EXPORT_SYMBOL_GPL(of_nvmem_cell_get);
-EXPORT_SYMBOL_GPL(of_nvmem_layout_get_container);
-EXPORT_SYMBOL_GPL(__nvmem_layout_driver_register);
-EXPORT_SYMBOL_GPL(nvmem_layout_driver_unregister);
-#else
-/* Without a device tree there are neither nodes nor layouts, and yet these functions. */
-int nvmem_add_cells_from_dt(struct nvmem_device *nvmem, struct device_node *np)
-{
-	return 0;
-}
-
-int nvmem_layout_register(struct nvmem_layout *layout)
-{
-	return -ENODEV;
-}
-
-void nvmem_layout_unregister(struct nvmem_layout *layout)
-{
-}
-#endif
-EXPORT_SYMBOL_GPL(nvmem_add_cells_from_dt);
-EXPORT_SYMBOL_GPL(nvmem_layout_register);
-EXPORT_SYMBOL_GPL(nvmem_layout_unregister);
 
 MODULE_DESCRIPTION("Core of non-volatile memory, with providers that may leave at any time");
 MODULE_AUTHOR("The bmc-rust authors");

@@ -21,4 +21,8 @@ extern struct mutex nvmem_core_lookups_lock;
 
 void nvmem_core_line_failed(struct device *dev, int error);
 
+void nvmem_core_count_device(void);
+void nvmem_core_uncount_device(void);
+void nvmem_core_wait_for_devices(void);
+
 #endif

@@ -9,7 +9,9 @@
 //! not keep the parent, which may go with the provider: the device forgets it (H14).
 
 use crate::{
-    attributes, bindings, bus,
+    attributes,
+    bindings,
+    bus,
     cell::{
         Cell,
         Entry, //
@@ -54,6 +56,7 @@ use crate::{
         self,
         SrcuRevocable, //
     },
+    Keeper, //
 };
 use core::ptr::NonNull;
 use kernel::{
@@ -77,10 +80,10 @@ use kernel::{
 };
 
 /// An nvmem device: the `struct nvmem_device` of the C API.
-pub type Device = OwnedDevice<Nvmem>;
+pub type Device = OwnedDevice<Nvmem, Keeper>;
 
 /// Keeps an nvmem device in sysfs.
-pub type InSysfs = Arc<owned_device::Registration<Nvmem>>;
+pub type InSysfs = Arc<owned_device::Registration<Nvmem, Keeper>>;
 
 static BUS_TYPE: bus::Bus = {
     let mut bus: kernel::bindings::bus_type = pin_init::zeroed();
@@ -122,7 +125,7 @@ pub struct Nvmem {
     /// Whether it can be found.
     listed: AtomicFlag,
     /// Valid for who has a reference to it.
-    owner: ModulePtr,
+    pub owner: ModulePtr,
 }
 
 /// Access to the provider of a device.
@@ -228,7 +231,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     // SAFETY: By the function's requirements.
     let name = name_of(config, unsafe { string(config.name) }, &id)?;
     // SAFETY: By the function's requirements.
-    let keepouts = unsafe { keepouts_of(config, parent, geometry) }?;
+    let keepouts = unsafe { keepouts_of(config, parent, geometry.word_size(), geometry.stride()) }?;
     // SAFETY: By the function's requirements; the parent is a provider's, and keeps its node.
     let node = unsafe {
         let given = Node::from_raw(config.of_node).map(ARef::from);
@@ -256,7 +259,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
             } else {
                 Groups::NONE
             },
-            module: crate::this_module()?,
+            keeper: Keeper::new(owner)?,
         },
         try_pin_init!(Nvmem {
             provider <- SrcuRevocable::new(provider, c"nvmem_provider", static_lock_class!()),

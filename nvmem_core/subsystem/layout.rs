@@ -51,7 +51,7 @@ use kernel::{
 };
 
 /// A layout device: the `struct nvmem_layout` of the C API.
-pub type Device = OwnedDevice<Layout>;
+pub type Device = OwnedDevice<Layout, crate::Keeper>;
 
 /// What a layout device is, beside being a device.
 #[repr(C)]
@@ -240,7 +240,7 @@ pub fn module_of(device: &device::Device) -> Result<ModuleRef> {
 
 /// The registration of a device's layout, undone in the order of the fields.
 pub struct Registration {
-    _added: owned_device::Registration<Layout>,
+    _added: owned_device::Registration<Layout, crate::Keeper>,
     _known: Known,
     _claim: BusClaim,
 }
@@ -274,7 +274,7 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
             bus: &BUS_TYPE,
             name: Name::OfNode(claim.node().into()),
             groups: Groups::NONE,
-            module: crate::this_module()?,
+            keeper: crate::Keeper::new(device.owner)?,
         },
         pin_init!(Layout {
             shared: Opaque::new(Shared {

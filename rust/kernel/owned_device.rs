@@ -42,18 +42,18 @@ use kernel::{
 };
 
 /// What a new device is to be.
-pub struct Setup<'a> {
+pub struct Setup<'a, K = ModuleRef> {
     pub parent: &'a Device,
     pub bus: &'static Bus,
     pub name: Name<'a>,
     /// Attributes that the device has from the moment user space hears of it.
     pub groups: Groups,
-    /// The module that this is part of, which stays loaded until the device is released.
+    /// Keeps the module that this is part of loaded until the device is released, by a reference to the module or in
+    /// another way.
     ///
-    /// Giving this reference back is the last thing that `release()` does, and the task that does so may
-    /// be preempted before it returns. The module's exit function must wait for that, for example by
-    /// `synchronize_rcu_tasks()`.
-    pub module: ModuleRef,
+    /// Dropping this is the last thing that `release()` does, and the task that does so may be preempted before it
+    /// returns. The module's exit function must wait for that, for example by `synchronize_rcu_tasks()`.
+    pub keeper: K,
 }
 
 /// The name of a new device, and its node in the device tree.
@@ -86,10 +86,10 @@ impl Groups {
 ///
 /// - `dev` was initialised by `device_initialize()`, and is freed with all of this by its `release()`.
 /// - While `node` has a node, `dev` points to it. While it has none, nor does `dev`.
-/// - `module` is there until `release()` takes it.
+/// - `keeper` is there until `release()` takes it.
 #[repr(C)]
 #[pin_data]
-pub struct OwnedDevice<T> {
+pub struct OwnedDevice<T, K = ModuleRef> {
     #[pin]
     dev: Opaque<bindings::device>,
     /// Directly behind `dev`, for C that knows both as one structure.
@@ -97,17 +97,17 @@ pub struct OwnedDevice<T> {
     data: T,
     #[pin]
     node: Mutex<Option<ARef<Node>>>,
-    module: Option<ModuleRef>,
+    keeper: Option<K>,
 }
 
 // SAFETY: Devices are reference-counted, and any thread may drop the data.
-unsafe impl<T: Send> Send for OwnedDevice<T> {}
+unsafe impl<T: Send, K: Send> Send for OwnedDevice<T, K> {}
 
 // SAFETY: The driver core has its own locks.
-unsafe impl<T: Sync> Sync for OwnedDevice<T> {}
+unsafe impl<T: Sync, K: Send> Sync for OwnedDevice<T, K> {}
 
 // SAFETY: The count is that of `get_device()` and `put_device()`.
-unsafe impl<T> AlwaysRefCounted for OwnedDevice<T> {
+unsafe impl<T, K> AlwaysRefCounted for OwnedDevice<T, K> {
     fn inc_ref(&self) {
         // SAFETY: By the type invariants.
         unsafe { bindings::get_device(self.as_raw()) };
@@ -120,7 +120,7 @@ unsafe impl<T> AlwaysRefCounted for OwnedDevice<T> {
     }
 }
 
-impl<T> Deref for OwnedDevice<T> {
+impl<T, K> Deref for OwnedDevice<T, K> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -128,7 +128,7 @@ impl<T> Deref for OwnedDevice<T> {
     }
 }
 
-impl<T> AsRef<Device> for OwnedDevice<T> {
+impl<T, K> AsRef<Device> for OwnedDevice<T, K> {
     fn as_ref(&self) -> &Device {
         // SAFETY: By the type invariants it is a device, with a reference for as long as `self`.
         unsafe { Device::from_raw(self.as_raw()) }
@@ -140,20 +140,20 @@ impl<T> AsRef<Device> for OwnedDevice<T> {
 /// # Invariants
 ///
 /// The device was not added. It points to its parent as long as that is kept here.
-pub struct Unregistered<T> {
-    device: ARef<OwnedDevice<T>>,
+pub struct Unregistered<T, K = ModuleRef> {
+    device: ARef<OwnedDevice<T, K>>,
     parent: Option<ARef<Device>>,
 }
 
-impl<T> Deref for Unregistered<T> {
-    type Target = ARef<OwnedDevice<T>>;
+impl<T, K> Deref for Unregistered<T, K> {
+    type Target = ARef<OwnedDevice<T, K>>;
 
     fn deref(&self) -> &Self::Target {
         &self.device
     }
 }
 
-impl<T> Drop for Unregistered<T> {
+impl<T, K> Drop for Unregistered<T, K> {
     fn drop(&mut self) {
         if self.parent.is_some() {
             // SAFETY: By the type invariants, the driver core does not know the device.
@@ -162,9 +162,9 @@ impl<T> Drop for Unregistered<T> {
     }
 }
 
-impl<T: Send + Sync + 'static> OwnedDevice<T> {
+impl<T: Send + Sync + 'static, K: Send + 'static> OwnedDevice<T, K> {
     /// Makes a device, which nobody sees yet.
-    pub fn create<E>(setup: Setup<'_>, data: impl PinInit<T, E>) -> Result<Unregistered<T>>
+    pub fn create<E>(setup: Setup<'_, K>, data: impl PinInit<T, E>) -> Result<Unregistered<T, K>>
     where
         Error: From<E>,
     {
@@ -178,7 +178,7 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
                 dev: Opaque::zeroed(),
                 data <- data,
                 node <- new_mutex!(None, "OwnedDevice::node"),
-                module: Some(setup.module),
+                keeper: Some(setup.keeper),
             }? Error),
             GFP_KERNEL,
         );
@@ -243,15 +243,15 @@ impl<T: Send + Sync + 'static> OwnedDevice<T> {
         // CAST: `dev` comes first.
         // SAFETY: The box was left to the reference count, which is zero.
         let mut this = unsafe { KBox::from_raw(dev.cast::<Self>()) };
-        let module = this.module.take();
-        // Dropping may sleep, as freeing may on PREEMPT_RT. Nothing may sleep in this module's text once its
-        // reference is given back: a task that sleeps is not waited for when the module is unloaded.
+        let keeper = this.keeper.take();
+        // Dropping may sleep, as freeing may on PREEMPT_RT. Nothing may sleep in this module's text once the module may
+        // be unloaded: a task that sleeps is not waited for then.
         drop(this);
-        drop(module);
+        drop(keeper);
     }
 }
 
-impl<T> OwnedDevice<T> {
+impl<T, K> OwnedDevice<T, K> {
     /// The device as C knows it.
     pub fn as_raw(&self) -> *mut bindings::device {
         self.dev.get()
@@ -309,11 +309,11 @@ impl<T> OwnedDevice<T> {
 /// # Invariants
 ///
 /// The device was added.
-pub struct Registration<T>(ARef<OwnedDevice<T>>);
+pub struct Registration<T, K = ModuleRef>(ARef<OwnedDevice<T, K>>);
 
-impl<T> Registration<T> {
+impl<T, K> Registration<T, K> {
     /// Adds the device, and has a driver of its bus bind to it if there is one.
-    pub fn new(mut device: Unregistered<T>) -> Result<Self> {
+    pub fn new(mut device: Unregistered<T, K>) -> Result<Self> {
         // SAFETY: It is initialised and was not added, by the invariants of `Unregistered`.
         to_result(unsafe { bindings::device_add(device.as_raw()) })?;
         // Now the driver core keeps it.
@@ -323,7 +323,7 @@ impl<T> Registration<T> {
     }
 }
 
-impl<T> Drop for Registration<T> {
+impl<T, K> Drop for Registration<T, K> {
     fn drop(&mut self) {
         let dev = self.0.as_raw();
         // SAFETY: By the type invariants. The driver core has no use for the parent and the node afterwards,
@@ -336,7 +336,7 @@ impl<T> Drop for Registration<T> {
 }
 
 // SAFETY: The device is deleted when the last clone of the `Arc` is dropped, not before.
-unsafe impl<T> InSysfs for Arc<Registration<T>> {
+unsafe impl<T, K> InSysfs for Arc<Registration<T, K>> {
     fn device(&self) -> &Device {
         (*self.0).as_ref()
     }

@@ -4,9 +4,9 @@
 
 #![cfg(test)]
 
-#[path = "../../../nvmem_core/bits.rs"]
+#[path = "../../../nvmem_core/subsystem/bits.rs"]
 mod bits;
-#[path = "../../../nvmem_core/geometry.rs"]
+#[path = "../../../nvmem_core/subsystem/geometry.rs"]
 mod geometry;
 #[path = "../../../nvmem_core/keepout.rs"]
 mod keepout;

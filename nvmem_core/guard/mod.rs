@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Providers that can be revoked, on a kernel with the nvmem core in C.
+//!
+//! The C core calls the callbacks of a provider as long as a consumer holds the device. A guarded provider is
+//! registered with callbacks of a [`Shell`] in its place, which reach the provider through an `SrcuRevocable`, and
+//! return `ENODEV` once it was revoked.
+//!
+//! The C core may call the shell until the device is released. The release function of the device is replaced
+//! therefore: it calls the original one and then drops the shell. The alternative, a shell for each device that was
+//! ever registered until the module is unloaded, is what remains where there is no handle of the device: if
+//! `nvmem_register()` fails, consumers may have found the device before.
+
+mod files;
+
+use crate::{
+    bindings,
+    config::{
+        device_at,
+        keepouts_of, //
+    },
+    devices::Counted,
+    ffi::{
+        err_ptr,
+        err_unit, //
+    },
+    of,
+    provider::{
+        Provider,
+        WriteProtect, //
+    },
+    srcu_revocable::SrcuRevocable,
+};
+use core::{
+    ffi::c_void,
+    ptr::{
+        self,
+        NonNull, //
+    },
+    slice, //
+};
+use files::{
+    Compat,
+    Files, //
+};
+use kernel::{
+    bindings::device as RawDevice,
+    device,
+    error::from_err_ptr,
+    prelude::*,
+    static_lock_class,
+    sync::{
+        aref::ARef,
+        global_lock,
+        Arc, //
+    },
+};
+
+global_lock! {
+    // SAFETY: `start()` initialises it before any device is registered.
+    unsafe(uninit) static SHELLS: Mutex<KVec<Entry>> = KVec::new();
+}
+
+/// A shell that the C core may call, and its device.
+///
+/// The device is absent from the beginning of the registration to its success, and stays so if it fails.
+struct Entry {
+    shell: Arc<Shell>,
+    device: Option<Registered>,
+}
+
+/// A device that is registered with the C core, or held by consumers after it was unregistered.
+struct Registered {
+    nvmem: NonNull<bindings::nvmem_device>,
+    dev: NonNull<RawDevice>,
+    /// Present until the device is unregistered.
+    compat: Option<Compat>,
+}
+
+// SAFETY: The pointers are compared by any thread, and used by those with a reference to the device.
+unsafe impl Send for Registered {}
+
+/// The context of the callbacks that the C core has.
+#[pin_data]
+struct Shell {
+    #[pin]
+    provider: SrcuRevocable<Provider>,
+    // The C core uses both without a reference.
+    _parent: ARef<device::Device>,
+    _node: Option<ARef<of::Node>>,
+}
+
+impl Shell {
+    extern "C" fn read(
+        context: *mut c_void,
+        offset: c_uint,
+        buf: *mut c_void,
+        len: usize,
+    ) -> c_int {
+        // SAFETY: The C core calls this until the device is released, and the shell is dropped after that.
+        let shell = unsafe { &*context.cast::<Self>() };
+        // SAFETY: The C core passes a buffer of this length, which nobody else uses meanwhile. The callback of the
+        // provider writes to it only, or is in Rust and gets it initialised.
+        let buf = unsafe { slice::from_raw_parts_mut(buf.cast(), len) };
+        err_unit(
+            shell
+                .access()
+                .and_then(|provider| provider.read(offset, buf)),
+        )
+    }
+
+    extern "C" fn write(
+        context: *mut c_void,
+        offset: c_uint,
+        buf: *mut c_void,
+        len: usize,
+    ) -> c_int {
+        // SAFETY: As for `read()`.
+        let shell = unsafe { &*context.cast::<Self>() };
+        // SAFETY: The C core passes a buffer of this length, which nobody writes meanwhile.
+        let buf = unsafe { slice::from_raw_parts(buf.cast(), len) };
+        err_unit(
+            shell
+                .access()
+                .and_then(|provider| provider.writer()?.write(offset, buf)),
+        )
+    }
+
+    fn access(&self) -> Result<crate::srcu_revocable::Guard<'_, Provider>> {
+        self.provider.try_access().ok_or(ENODEV)
+    }
+}
+
+/// Prepares the module. Dropping it waits until the devices are released.
+pub struct Guard(());
+
+impl Guard {
+    /// Called once, when the module is loaded.
+    pub fn new() -> Self {
+        // SAFETY: It is called once, before anything else in this file.
+        unsafe { SHELLS.init() };
+        Self(())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Nobody has a device that is still registered: the module would be in use.
+        crate::devices::wait_for_release();
+        // Those that are left are of registrations that failed. A consumer that had found such a device kept this
+        // module loaded.
+        let left = core::mem::take(&mut *SHELLS.lock());
+        drop(left);
+    }
+}
+
+/// Registers a device with the C core.
+///
+/// # Safety
+///
+/// `config` is one that `nvmem_register()` accepts, and its callbacks may be called until [`unregister`] returns, or
+/// this function fails.
+unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvmem_device> {
+    // SAFETY: By the function's requirements.
+    let parent = unsafe { device_at(config.dev) }.ok_or(EINVAL)?;
+    if config.reg_read.is_none() && config.reg_write.is_none() {
+        return Err(EINVAL);
+    }
+    // SAFETY: By the function's requirements.
+    unsafe { refuse_callbacks(config, parent) }?;
+    // Zero stands for one.
+    let word_size = u32::try_from(config.word_size)?.max(1);
+    let stride = u32::try_from(config.stride)?.max(1);
+    let write_protect = if config.ignore_wp {
+        None
+    } else {
+        WriteProtect::get(parent)?
+    };
+    let has_write_protect = write_protect.is_some();
+    // SAFETY: By the function's requirements.
+    let keepouts = unsafe { keepouts_of(config, parent, word_size, stride) }?;
+    // SAFETY: By the function's requirements; the parent is a provider's, and keeps its node.
+    let node = unsafe {
+        let given = of::Node::from_raw(config.of_node).map(ARef::from);
+        given.or_else(|| of::node_of(parent))
+    };
+
+    // SAFETY: By the function's requirements: the provider is revoked before `unregister()` returns, or this function
+    // fails.
+    let provider = unsafe { Provider::new(config, keepouts, write_protect) };
+    let shell = Arc::pin_init(
+        try_pin_init!(Shell {
+            provider <- SrcuRevocable::new(provider, c"nvmem_guard", static_lock_class!()),
+            _parent: parent.into(),
+            _node: node,
+        }? Error),
+        GFP_KERNEL,
+    )?;
+    let entry = Entry {
+        shell: shell.clone(),
+        device: None,
+    };
+    SHELLS.lock().push(entry, GFP_KERNEL)?;
+
+    // SAFETY: It is plain data, which the C core only reads. The module's pointer does not change.
+    let (mut guarded, this_module) =
+        unsafe { (ptr::from_ref(config).read(), bindings::nvmem_core_module) };
+    guarded.owner = this_module;
+    guarded.reg_read = config.reg_read.and(Some(Shell::read));
+    guarded.reg_write = config.reg_write.and(Some(Shell::write));
+    guarded.priv_ = Arc::as_ptr(&shell).cast_mut().cast();
+    guarded.ignore_wp = true;
+    guarded.keepout = ptr::null();
+    guarded.nkeepout = 0;
+    guarded.compat = false;
+
+    // SAFETY: The configuration is valid by the function's requirements. The shell is in `SHELLS` until the device is
+    // released, and so are the parent and the node.
+    let registered = from_err_ptr(unsafe { bindings::nvmem_register(&guarded) })
+        .and_then(|nvmem| NonNull::new(nvmem).ok_or(ENODEV));
+    let nvmem = match registered {
+        Ok(nvmem) => nvmem,
+        Err(error) => {
+            // A consumer may have the device. The shell stays.
+            shell.provider.revoke();
+            return Err(error);
+        }
+    };
+
+    // SAFETY: The device was just registered, with this parent.
+    let completed = unsafe { complete(config, &shell, nvmem, has_write_protect) };
+    completed.inspect_err(|_| {
+        shell.provider.revoke();
+        // SAFETY: It was just registered, and the caller does not know it.
+        unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
+    })?;
+    Ok(nvmem.as_ptr())
+}
+
+/// Has the shell dropped when the device is released, and does for the device those things that the C core does not do
+/// with a guarded provider.
+///
+/// # Safety
+///
+/// `nvmem` is registered with `shell`, as a child of `config.dev`.
+unsafe fn complete(
+    config: &bindings::nvmem_config,
+    shell: &Arc<Shell>,
+    nvmem: NonNull<bindings::nvmem_device>,
+    has_write_protect: bool,
+) -> Result {
+    // SAFETY: By the function's requirements.
+    let dev = unsafe { device_of(config.dev, nvmem) }?;
+    // SAFETY: The device is registered, which has a reference, and its release function is that of the C core.
+    unsafe { hook_release(&dev)? };
+
+    // CAST: `Device` is a transparent wrapper.
+    let raw = NonNull::from(&*dev).cast();
+    {
+        let mut shells = SHELLS.lock();
+        let entry = shells
+            .iter_mut()
+            .find(|entry| Arc::ptr_eq(&entry.shell, shell))
+            .ok_or(ENODEV)?;
+        entry.device = Some(Registered {
+            nvmem,
+            dev: raw,
+            compat: None,
+        });
+    }
+
+    let files = Files::of(&dev);
+    if has_write_protect {
+        // A device with a write-protect line begins protected.
+        if let Some(files) = &files {
+            files.force_read_only();
+        }
+    }
+    if config.compat {
+        let files = files.ok_or(ENOSYS)?;
+        // SAFETY: By the function's requirements: the device that the file is in stays registered for longer than this
+        // one.
+        let compat = unsafe { Compat::create(files, device_at(config.base_dev), config.type_) }?;
+        with_device(nvmem.as_ptr(), |registered| {
+            registered.compat = Some(compat)
+        });
+    }
+    Ok(())
+}
+
+/// Calls `f` with the device `nvmem`, if it is guarded.
+fn with_device<R>(
+    nvmem: *const bindings::nvmem_device,
+    f: impl FnOnce(&mut Registered) -> R,
+) -> Option<R> {
+    let mut shells = SHELLS.lock();
+    shells
+        .iter_mut()
+        .filter_map(|entry| entry.device.as_mut())
+        .find(|registered| ptr::eq(registered.nvmem.as_ptr(), nvmem))
+        .map(f)
+}
+
+/// Revokes the provider of a device, and unregisters the device.
+///
+/// # Safety
+///
+/// [`register`] has returned `nvmem`, which is unregistered once.
+unsafe fn unregister(nvmem: NonNull<bindings::nvmem_device>) {
+    let mut shells = SHELLS.lock();
+    let found = shells.iter_mut().find_map(|entry| {
+        let registered = entry.device.as_mut()?;
+        (registered.nvmem == nvmem).then(|| {
+            // SAFETY: The device has the reference of its registration. `Device` is a transparent wrapper.
+            let dev: ARef<device::Device> =
+                unsafe { device::Device::get_device(registered.dev.as_ptr()) };
+            (entry.shell.clone(), dev, registered.compat.take())
+        })
+    });
+    drop(shells);
+
+    if let Some((shell, dev, compat)) = found {
+        drop(compat);
+        shell.provider.revoke();
+        drop(shell);
+        // SAFETY: By the function's requirements.
+        unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
+        // SAFETY: The device has a reference, and was unregistered.
+        unsafe { forget_node(&dev) };
+    }
+}
+
+/// Makes a device that consumers still hold unknown to look-ups by its node, so that they find the next device
+/// of the same node.
+///
+/// # Safety
+///
+/// The device belongs to the C core, which has unregistered it and uses the node only for look-ups.
+unsafe fn forget_node(dev: &device::Device) {
+    // CAST: `Device` is a transparent wrapper.
+    let dev: *mut RawDevice = ptr::from_ref(dev).cast_mut().cast();
+    // SAFETY: The device is valid. The driver core reads the pointer without a lock and tolerates null; look-ups
+    // compare it.
+    unsafe { kernel::bindings::device_set_node(dev, ptr::null_mut()) };
+}
+
+/// A callback that the C core calls after the provider was revoked cannot be guarded: those of cells, and that for
+/// cells of the device tree, get other arguments.
+///
+/// # Safety
+///
+/// `config` has an array of `ncells` cells, unless it has none.
+unsafe fn refuse_callbacks(config: &bindings::nvmem_config, parent: &device::Device) -> Result {
+    let cells = if config.cells.is_null() {
+        &[]
+    } else {
+        let count = usize::try_from(config.ncells).map_err(|_| EINVAL)?;
+        // SAFETY: By the function's requirements.
+        unsafe { slice::from_raw_parts(config.cells, count) }
+    };
+    if config.fixup_dt_cell_info.is_some()
+        || cells.iter().any(|cell| cell.read_post_process.is_some())
+    {
+        dev_err!(
+            parent,
+            "a guarded nvmem provider cannot have callbacks for cells\n"
+        );
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// The device of `nvmem`, which only the C core can convert: the child of `parent` with the same name, not an equal one.
+///
+/// # Safety
+///
+/// `nvmem` is registered as a child of `parent`, which is valid.
+unsafe fn device_of(
+    parent: *mut RawDevice,
+    nvmem: NonNull<bindings::nvmem_device>,
+) -> Result<ARef<device::Device>> {
+    extern "C" fn has_name(dev: *mut RawDevice, name: *const c_void) -> c_int {
+        // SAFETY: The driver core passes a valid device.
+        let own = unsafe { kernel::bindings::dev_name(dev) };
+        ptr::eq(own.cast(), name).into()
+    }
+
+    // SAFETY: By the function's requirements.
+    let dev = unsafe {
+        let name = bindings::nvmem_dev_name(nvmem.as_ptr());
+        kernel::bindings::device_find_child(parent, name.cast(), Some(has_name))
+    };
+    let dev = NonNull::new(dev).ok_or(ENODEV)?;
+    // SAFETY: The call has returned a reference. `Device` is a transparent wrapper.
+    Ok(unsafe { ARef::from_raw(dev.cast()) })
+}
+
+/// Has [`release`] called when the device is released.
+///
+/// # Safety
+///
+/// The device is registered by the C core, and released by the release function of its type.
+unsafe fn hook_release(dev: &device::Device) -> Result {
+    // CAST: `Device` is a transparent wrapper.
+    let dev: *mut RawDevice = ptr::from_ref(dev).cast_mut().cast();
+    // SAFETY: The device is valid. The driver core looks at `release` when the last reference is put, and prefers it
+    // to that of the type.
+    unsafe {
+        let type_ = (*dev).type_;
+        if (*dev).release.is_some() || type_.is_null() || (*type_).release.is_none() {
+            dev_err!(
+                device::Device::<device::Normal>::from_raw(dev),
+                "the nvmem core of this kernel releases devices in another way\n"
+            );
+            return Err(EOPNOTSUPP);
+        }
+        Counted::new().leave();
+        (*dev).release = Some(release);
+    }
+    Ok(())
+}
+
+/// Releases a device, and drops its shell.
+extern "C" fn release(dev: *mut RawDevice) {
+    // SAFETY: `hook_release()` has left one for each device that has this function.
+    let _counted = unsafe { Counted::adopt() };
+
+    // Removed before the memory of the device is freed, and its address used again.
+    let mut shells = SHELLS.lock();
+    let mut entry = None;
+    if let Some(index) = shells.iter().position(|entry| {
+        let registered = entry.device.as_ref();
+        registered.is_some_and(|registered| registered.dev.as_ptr() == dev)
+    }) {
+        entry = shells.remove(index).ok();
+    }
+    drop(shells);
+
+    // SAFETY: The driver core calls this for a device without references. `hook_release()` has found the function.
+    unsafe {
+        if let Some(release) = (*(*dev).type_).release {
+            release(dev);
+        }
+    }
+    // The C core has no use for the shell any more.
+    drop(entry);
+}
+
+crate::exported! {
+    /// Registers a device whose provider can be revoked.
+    unsafe fn nvmem_register_guarded(
+        config: *const bindings::nvmem_config,
+    ) -> *mut bindings::nvmem_device {
+        // SAFETY: By the C API, the configuration is valid, and its callbacks may be called until the device is
+        // unregistered.
+        err_ptr(unsafe { register(&*config) })
+    }
+
+    /// Revokes the provider of a device, and unregisters the device.
+    unsafe fn nvmem_unregister_guarded(nvmem: *mut bindings::nvmem_device) {
+        if let Some(nvmem) = NonNull::new(nvmem) {
+            // SAFETY: By the C API, it is a registered device.
+            unsafe { unregister(nvmem) };
+        }
+    }
+
+    /// Whether a device was registered with `nvmem_register_guarded()`.
+    unsafe fn nvmem_is_guarded(nvmem: *const bindings::nvmem_device) -> bool {
+        with_device(nvmem, |_| ()).is_some()
+    }
+}
