@@ -32,6 +32,8 @@ use kernel::prelude::*;
 // What the kernel crate lacks; each file is written to be part of it one day.
 #[path = "rust/bindings/lib.rs"]
 mod bindings;
+#[path = "rust/kernel/debugfs.rs"]
+mod debugfs;
 #[path = "rust/kernel/gpio.rs"]
 mod gpio;
 #[path = "rust/kernel/nvmem.rs"]
@@ -69,6 +71,8 @@ mod guard;
 mod keepout;
 #[path = "nvmem_core/provider.rs"]
 mod provider;
+#[path = "nvmem_core/record.rs"]
+mod record;
 #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
 #[path = "nvmem_core/subsystem/mod.rs"]
 mod subsystem;
@@ -80,6 +84,22 @@ use subsystem::*;
 
 /// What the messages of this module begin with.
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
+
+/// This module, as macros of the kernel crate find it. It is linked with a part in C, which `module!` does not expect.
+enum LocalModule {}
+
+impl kernel::ModuleMetadata for LocalModule {
+    const NAME: &'static CStr = c"nvmem_core";
+
+    #[cfg(MODULE)]
+    // SAFETY: The kernel's loader makes `__this_module`, which lives until the module is unloaded.
+    const THIS_MODULE: ThisModule =
+        unsafe { ThisModule::from_ptr(&raw mut kernel::bindings::__this_module) };
+
+    #[cfg(not(MODULE))]
+    // SAFETY: This is the pointer of what is built in.
+    const THIS_MODULE: ThisModule = unsafe { ThisModule::from_ptr(core::ptr::null_mut()) };
+}
 
 /// Functions for C, whose types are checked against the header that C includes.
 macro_rules! exported {
@@ -107,6 +127,7 @@ use exported;
 
 /// The parts of this module. Dropped in the order of the fields.
 struct NvmemCore {
+    _summary: record::Summary,
     #[cfg(CONFIG_NVMEM_RUST_GUARD)]
     _guard: guard::Guard,
     #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
@@ -117,6 +138,7 @@ impl NvmemCore {
     fn new() -> Result<KBox<Self>> {
         Ok(KBox::new(
             Self {
+                _summary: record::Summary::new()?,
                 #[cfg(CONFIG_NVMEM_RUST_GUARD)]
                 _guard: guard::Guard::new(),
                 #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]

@@ -25,4 +25,10 @@ void nvmem_core_count_device(void);
 void nvmem_core_uncount_device(void);
 void nvmem_core_wait_for_devices(void);
 
+/* Trace events of a device. */
+void nvmem_core_trace_register(const char *device, size_t size);
+void nvmem_core_trace_unregister(const char *device);
+void nvmem_core_trace_revoke(const char *device);
+void nvmem_core_trace_refused(const char *device);
+
 #endif

@@ -29,6 +29,7 @@ use crate::{
         Provider,
         WriteProtect, //
     },
+    record::Record,
     srcu_revocable::SrcuRevocable,
 };
 use core::{
@@ -52,7 +53,8 @@ use kernel::{
     sync::{
         aref::ARef,
         global_lock,
-        Arc, //
+        Arc,
+        SetOnce, //
     },
 };
 
@@ -85,6 +87,8 @@ unsafe impl Send for Registered {}
 struct Shell {
     #[pin]
     provider: SrcuRevocable<Provider>,
+    /// Set as soon as the name of the device is known.
+    record: SetOnce<Record>,
     // The C core uses both without a reference.
     _parent: ARef<device::Device>,
     _node: Option<ARef<of::Node>>,
@@ -127,7 +131,21 @@ impl Shell {
     }
 
     fn access(&self) -> Result<crate::srcu_revocable::Guard<'_, Provider>> {
-        self.provider.try_access().ok_or(ENODEV)
+        let access = self.provider.try_access();
+        access.ok_or_else(|| self.record.as_ref().map_or(ENODEV, Record::refused))
+    }
+
+    /// Revokes the provider.
+    fn revoke(&self) {
+        if self.provider.revoke() {
+            self.recorded(Record::revoked);
+        }
+    }
+
+    fn recorded(&self, event: impl FnOnce(&Record)) {
+        if let Some(record) = self.record.as_ref() {
+            event(record);
+        }
     }
 }
 
@@ -191,6 +209,7 @@ unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvm
     let shell = Arc::pin_init(
         try_pin_init!(Shell {
             provider <- SrcuRevocable::new(provider, c"nvmem_guard", static_lock_class!()),
+            record: SetOnce::new(),
             _parent: parent.into(),
             _node: node,
         }? Error),
@@ -222,7 +241,7 @@ unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvm
         Ok(nvmem) => nvmem,
         Err(error) => {
             // A consumer may have the device. The shell stays.
-            shell.provider.revoke();
+            shell.revoke();
             return Err(error);
         }
     };
@@ -230,7 +249,7 @@ unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvm
     // SAFETY: The device was just registered, with this parent.
     let completed = unsafe { complete(config, &shell, nvmem, has_write_protect) };
     completed.inspect_err(|_| {
-        shell.provider.revoke();
+        shell.revoke();
         // SAFETY: It was just registered, and the caller does not know it.
         unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
     })?;
@@ -251,6 +270,8 @@ unsafe fn complete(
 ) -> Result {
     // SAFETY: By the function's requirements.
     let dev = unsafe { device_of(config.dev, nvmem) }?;
+    let size = usize::try_from(config.size)?;
+    shell.record.populate(Record::new(dev.name(), size)?);
     // SAFETY: The device is registered, which has a reference, and its release function is that of the C core.
     unsafe { hook_release(&dev)? };
 
@@ -285,6 +306,7 @@ unsafe fn complete(
             registered.compat = Some(compat)
         });
     }
+    shell.recorded(Record::registered);
     Ok(())
 }
 
@@ -320,8 +342,9 @@ unsafe fn unregister(nvmem: NonNull<bindings::nvmem_device>) {
     drop(shells);
 
     if let Some((shell, dev, compat)) = found {
+        shell.recorded(Record::unregistering);
         drop(compat);
-        shell.provider.revoke();
+        shell.revoke();
         drop(shell);
         // SAFETY: By the function's requirements.
         unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };

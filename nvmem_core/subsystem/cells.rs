@@ -230,6 +230,7 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
             entry: entry.clone(),
         };
         cells.list.push(listed, GFP_KERNEL)?;
+        device.record.cells(cells.list.len());
         if public {
             let index = cells.list.len().saturating_sub(1);
             if let Err(error) = cells.make_file(device, index) {
@@ -354,6 +355,7 @@ fn unlist(device: &Device, which: impl Fn(&Entry) -> bool) {
             let mut cells = device.cells.lock();
             if let Some(index) = cells.position_of(&entry) {
                 let _ = cells.list.remove(index);
+                device.record.cells(cells.list.len());
             }
             cells.tidy();
         }

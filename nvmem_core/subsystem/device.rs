@@ -52,13 +52,17 @@ use crate::{
         Provider,
         WriteProtect, //
     },
+    record::Record,
     srcu_revocable::{
         self,
         SrcuRevocable, //
     },
     Keeper, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
 use kernel::{
     device, new_condvar, new_mutex,
     prelude::*,
@@ -100,6 +104,7 @@ pub fn register_bus() -> Result<bus::Registration> {
 /// What an nvmem device is, beside being a device.
 #[pin_data]
 pub struct Nvmem {
+    pub record: Record,
     #[pin]
     provider: SrcuRevocable<Provider>,
     #[pin]
@@ -134,7 +139,13 @@ pub type Access<'a> = srcu_revocable::Guard<'a, Provider>;
 impl Nvmem {
     /// Access to the provider; `ENODEV` if it has left.
     pub fn access(&self) -> Result<Access<'_>> {
-        self.provider.try_access().ok_or(ENODEV)
+        let access = self.provider.try_access();
+        access.ok_or_else(|| self.record.refused())
+    }
+
+    /// Whether the provider may be called now. It stays so as long as the result exists.
+    fn available(&self) -> Option<Access<'_>> {
+        self.provider.try_access()
     }
 
     /// Waits for those who access the provider now. A deadlock for those who do.
@@ -202,7 +213,9 @@ struct Available(ARef<Device>);
 
 impl Drop for Available {
     fn drop(&mut self) {
-        self.0.provider.revoke();
+        if self.0.provider.revoke() {
+            self.0.record.revoked();
+        }
     }
 }
 
@@ -249,6 +262,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     // SAFETY: By the function's requirements: dropping `Available` drops it, and that exists before
     // anybody knows the device.
     let provider = unsafe { Provider::new(config, keepouts, write_protect) };
+    let record = Record::new(&name, size)?;
     let unregistered = Device::create(
         Setup {
             parent,
@@ -262,6 +276,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
             keeper: Keeper::new(owner)?,
         },
         try_pin_init!(Nvmem {
+            record,
             provider <- SrcuRevocable::new(provider, c"nvmem_provider", static_lock_class!()),
             cells <- new_mutex!(Cells::new(), "nvmem cells"),
             cell_removed <- new_condvar!("nvmem cell removed"),
@@ -332,6 +347,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     if let Some(registration) = &mut *device.registration.lock() {
         registration.announced = Some(announced);
     }
+    device.record.registered();
     Ok(device)
 }
 
@@ -341,6 +357,9 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
 pub fn unregister(device: &Device) {
     // Dropped after the lock is given back.
     let registration = device.registration.lock().take();
+    if registration.is_some() {
+        device.record.unregistering();
+    }
     drop(registration);
 }
 
@@ -350,7 +369,7 @@ pub fn unregister(device: &Device) {
 /// `matches` looks at it.
 pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
     // With access to the provider, for which unregistering waits.
-    hold(|dev| ours(dev).access().is_ok_and(|_provider| matches(dev)))
+    hold(|dev| ours(dev).available().is_some_and(|_provider| matches(dev)))
 }
 
 /// Finds the device that `is_it` tells by what a device on the bus keeps.
@@ -371,7 +390,11 @@ fn hold(mut is_it: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
         dev_err!(dev, "its provider is being unloaded\n");
         return Err(EINVAL);
     };
-    Ok(Handle { device, owner })
+    device.record.held();
+    Ok(Handle {
+        device,
+        _owner: owner,
+    })
 }
 
 /// Finds a device by its name, which may have a newline behind it.
@@ -402,7 +425,13 @@ fn ours(dev: &device::Device) -> &Device {
 /// unloaded as soon as its module is let go of.
 pub struct Handle {
     device: ARef<Device>,
-    owner: ModuleRef,
+    _owner: ModuleRef,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.device.record.put();
+    }
 }
 
 impl Handle {
@@ -412,9 +441,8 @@ impl Handle {
 
     /// Leaves the device to a consumer in C, until [`Handle::from_raw`].
     pub fn into_raw(self) -> *mut bindings::nvmem_device {
-        // What the module is, the device knows.
-        self.owner.into_ptr();
-        ARef::into_raw(self.device).as_ptr().cast()
+        // The owning module is recorded in the device.
+        ManuallyDrop::new(self).device.as_raw().cast()
     }
 
     /// Takes a device back from a consumer in C.
@@ -427,7 +455,10 @@ impl Handle {
         unsafe {
             let device: ARef<Device> = ARef::from_raw(ptr.cast());
             let owner = ModuleRef::from_ptr(device.owner);
-            Self { device, owner }
+            Self {
+                device,
+                _owner: owner,
+            }
         }
     }
 
@@ -438,7 +469,7 @@ impl Handle {
         let registered = self.device.registration.lock().is_some();
         let found = find(&self.device.cells.lock());
         found.ok_or_else(|| {
-            if registered && self.device.access().is_ok() {
+            if registered && self.device.available().is_some() {
                 ENOENT
             } else {
                 EPROBE_DEFER

@@ -62,11 +62,6 @@ impl ModuleRef {
         // INVARIANT: By the function's requirements.
         Self(module)
     }
-
-    /// Leaves the reference to somebody else.
-    pub fn into_ptr(self) -> ModulePtr {
-        core::mem::ManuallyDrop::new(self).0
-    }
 }
 
 impl Drop for ModuleRef {
