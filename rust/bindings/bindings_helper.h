@@ -13,6 +13,7 @@
 const unsigned int bmc_rust_FMODE_NOWAIT = (__force unsigned int)FMODE_NOWAIT;
 const unsigned int bmc_rust_IOCB_NOWAIT = (__force unsigned int)IOCB_NOWAIT;
 
+#include "../../nvmem_core/eeprom/start.h"
 #include "../../nvmem_core/guard.h"
 #include "../../nvmem_core/linkage.h"
 #include "../../ssif_bmc/events.h"

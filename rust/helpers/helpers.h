@@ -25,6 +25,17 @@ struct gpio_desc *bmc_rust_gpiod_get_optional_high(struct device *dev, const cha
 int bmc_rust_gpiod_set_value_cansleep(struct gpio_desc *desc, int value);
 void bmc_rust_gpiod_put(struct gpio_desc *desc);
 
+/* pm_runtime.c */
+void bmc_rust_pm_runtime_enable(struct device *dev);
+void bmc_rust_pm_runtime_disable(struct device *dev);
+int bmc_rust_pm_runtime_set_active(struct device *dev);
+void bmc_rust_pm_runtime_set_suspended(struct device *dev);
+int bmc_rust_pm_runtime_resume_and_get(struct device *dev);
+void bmc_rust_pm_runtime_put(struct device *dev);
+
+/* acpi.c */
+bool bmc_rust_acpi_dev_state_d0(struct device *dev);
+
 /* list.c */
 void bmc_rust_list_del(struct list_head *entry);
 
