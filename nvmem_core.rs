@@ -8,6 +8,7 @@
 //!
 //! - `provider` has all that can be taken from a device, `turns` decides which writes may run at the same time;
 //! - `config` and `ffi` convert from and to the C API;
+//! - `eeprom` is a driver for i2c EEPROMs;
 //! - `subsystem` is the core: devices, cells, layouts, their files in sysfs, and the C API.
 
 #![warn(
@@ -30,12 +31,27 @@ use core::ffi::c_void;
 use kernel::prelude::*;
 
 // What the kernel crate lacks; each file is written to be part of it one day.
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/acpi_power.rs"]
+mod acpi_power;
 #[path = "rust/bindings/lib.rs"]
 mod bindings;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/capability.rs"]
+mod capability;
 #[path = "rust/kernel/debugfs.rs"]
 mod debugfs;
 #[path = "rust/kernel/gpio.rs"]
 mod gpio;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/i2c/client.rs"]
+mod i2c_client;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/i2c/driver.rs"]
+mod i2c_driver;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/i2c/transfer.rs"]
+mod i2c_transfer;
 #[path = "rust/kernel/nvmem.rs"]
 #[allow(dead_code, reason = "consumers are elsewhere")]
 mod nvmem;
@@ -45,6 +61,9 @@ mod nvmem;
     allow(dead_code, unused_imports, reason = "the C core reads the device tree")
 )]
 mod of;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "rust/kernel/pm_runtime.rs"]
+mod pm_runtime;
 #[path = "rust/kernel/sync/srcu_revocable.rs"]
 mod srcu_revocable;
 #[path = "rust/kernel/sysfs.rs"]
@@ -58,6 +77,9 @@ mod sysfs;
 mod config;
 #[path = "nvmem_core/devices.rs"]
 mod devices;
+#[cfg(CONFIG_NVMEM_RUST_EEPROM)]
+#[path = "nvmem_core/eeprom/mod.rs"]
+mod eeprom;
 #[path = "nvmem_core/ffi.rs"]
 #[cfg_attr(
     CONFIG_NVMEM_RUST_GUARD,

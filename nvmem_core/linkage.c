@@ -10,6 +10,7 @@
 #include <linux/rcupdate.h>
 #include <linux/wait_bit.h>
 
+#include "eeprom/start.h"
 #include "linkage.h"
 
 struct module *const nvmem_core_module = THIS_MODULE;
@@ -57,6 +58,14 @@ static int __init nvmem_core_init(void)
 	nvmem_core = nvmem_core_start();
 	if (IS_ERR(nvmem_core))
 		return PTR_ERR(nvmem_core);
+#if defined(MODULE) && defined(CONFIG_NVMEM_RUST_EEPROM)
+	int error = nvmem_core_eeprom_init();
+
+	if (error) {
+		nvmem_core_stop(nvmem_core);
+		return error;
+	}
+#endif
 	if (nvmem_core_module && !NVMEM_CORE_CAN_EXIT)
 		pr_info("this module cannot be unloaded on a preemptible kernel without CONFIG_TASKS_RCU\n");
 	return 0;
@@ -66,6 +75,9 @@ subsys_initcall(nvmem_core_init);
 #if NVMEM_CORE_CAN_EXIT
 static void __exit nvmem_core_exit(void)
 {
+#if defined(MODULE) && defined(CONFIG_NVMEM_RUST_EEPROM)
+	nvmem_core_eeprom_exit();
+#endif
 	nvmem_core_stop(nvmem_core);
 	/* Wait for tasks that have put this module at the end of a device's release, and not yet returned from there. */
 	synchronize_rcu_tasks();

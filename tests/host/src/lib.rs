@@ -16,6 +16,8 @@ mod machine;
 mod protocol;
 
 mod bus;
+mod eeprom;
+mod eeprom_properties;
 mod machine_properties;
 mod machine_tables;
 mod nvmem_properties;
