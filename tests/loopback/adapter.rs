@@ -38,8 +38,8 @@ pub(crate) trait Algorithm: Send + Sync + 'static {
     /// The name of the adapter, as sysfs shows it.
     const NAME: &'static CStr;
 
-    /// The adapter's capabilities: `I2C_FUNC_*`.
-    const FUNCTIONALITY: u32;
+    /// Returns the adapter's capabilities: `I2C_FUNC_*`.
+    fn functionality(&self) -> u32;
 
     /// Executes a transaction, and returns it with the bytes that were read.
     ///
@@ -209,6 +209,11 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// The number of bytes that the host wants.
+    pub(crate) fn wanted(&self) -> usize {
+        self.wanted
+    }
+
     /// Whether the host wants another byte.
     pub(crate) fn wants_more(&self) -> bool {
         self.bytes.len() < self.wanted
@@ -325,10 +330,15 @@ impl<A: Algorithm> Registration<A> {
     };
 
     /// Registers an adapter with the next free bus number, as a child of `parent`.
-    pub(crate) fn register<'a>(
+    ///
+    /// # Safety
+    ///
+    /// `node` must be null, or a node of the device tree that stays for ever.
+    pub(crate) unsafe fn register<'a>(
         algorithm: A,
         targets: Arc<Targets>,
         parent: &'a device::Device<device::Bound>,
+        node: *mut bindings::device_node,
         module: &'static ThisModule,
     ) -> impl PinInit<Self, Error> + use<'a, A> {
         // CAST: `Device` is a transparent wrapper.
@@ -345,6 +355,7 @@ impl<A: Algorithm> Registration<A> {
                 adapter.algo = &Self::ALGORITHM;
                 adapter.algo_data = this.as_ptr().cast();
                 adapter.dev.parent = parent_ptr;
+                adapter.dev.of_node = node;
                 // The last byte stays 0.
                 let name = A::NAME.to_bytes().iter().take(adapter.name.len().saturating_sub(1));
                 for (to, from) in adapter.name.iter_mut().zip(name) {
@@ -403,8 +414,12 @@ impl<A: Algorithm> Registration<A> {
         })
     }
 
-    extern "C" fn functionality_callback(_adapter: *mut bindings::i2c_adapter) -> u32 {
-        A::FUNCTIONALITY
+    /// # Safety
+    ///
+    /// The core calls this for the adapter that it was registered with.
+    unsafe extern "C" fn functionality_callback(adapter: *mut bindings::i2c_adapter) -> u32 {
+        // SAFETY: By the function's requirements.
+        unsafe { Self::from_raw(adapter) }.algorithm.functionality()
     }
 
     /// # Safety

@@ -18,11 +18,14 @@
 //!
 //! - `controller`: the controller to imitate, one of [`controller::CONTROLLERS`]; a change holds from the
 //!   next transfer on;
+//! - `faults`: transfers that fail or are slow (see [`faults::File`]);
+//! - `functionality`: the capabilities of the adapter (see [`functionality`]);
 //! - `pass`: how many transfers may pass (see [`gate`]);
 //! - `release`: the answer when a target is to be released: `done`; `fails ERRNO`, after releasing it;
 //!   `keeps ERRNO` or `keeps ERRNO COUNT`, without releasing it, for ever or that often. A negative
 //!   number is a positive result;
-//! - `runtime_error`: `true` while runtime power management of the adapter's parent has failed.
+//! - `runtime_error`: `true` while runtime power management of the adapter's parent has failed;
+//! - `trace`: the transfers (see [`trace::File`]).
 
 use kernel::{
     bindings,
@@ -45,8 +48,11 @@ mod adapter;
 mod controller;
 #[cfg(CONFIG_OF)]
 mod devicetree;
+mod faults;
+mod functionality;
 mod gate;
 mod handler;
+mod trace;
 mod wire;
 
 use adapter::{
@@ -60,10 +66,16 @@ use controller::{
     Choice,
     Context, //
 };
+use faults::Faults;
+use functionality::Functionality;
 use gate::Gate;
 use handler::{
     Handler,
     Thread, //
+};
+use trace::{
+    Entry,
+    Trace, //
 };
 use wire::Route;
 
@@ -138,7 +150,11 @@ struct Settings {
     controller: Mutex<Choice>,
     #[pin]
     release: Mutex<Answer>,
+    #[pin]
+    functionality: Mutex<Functionality>,
+    faults: Arc<Faults>,
     gate: Arc<Gate>,
+    trace: Arc<Trace>,
 }
 
 /// The debugfs file `controller`.
@@ -153,6 +169,21 @@ impl fmt::Debug for ControllerFile {
 impl debugfs::Reader for ControllerFile {
     fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
         self.0.controller.read_from_slice(reader)
+    }
+}
+
+/// The debugfs file `functionality`.
+struct FunctionalityFile(Arc<Settings>);
+
+impl fmt::Debug for FunctionalityFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.functionality.lock().fmt(f)
+    }
+}
+
+impl debugfs::Reader for FunctionalityFile {
+    fn read_from_slice(&self, reader: &mut UserSliceReader) -> Result {
+        self.0.functionality.read_from_slice(reader)
     }
 }
 
@@ -215,13 +246,9 @@ struct Loopback {
     handler: Arc<Handler>,
 }
 
-impl Algorithm for Loopback {
-    const NAME: &'static CStr = c"loopback";
-    const FUNCTIONALITY: u32 =
-        bindings::I2C_FUNC_I2C | bindings::I2C_FUNC_SMBUS_EMUL_ALL | bindings::I2C_FUNC_SLAVE;
-
-    fn transfer(&self, bus: &Bus<'_>, mut transaction: Transaction) -> Result<Transaction> {
-        self.settings.gate.pass()?;
+impl Loopback {
+    fn execute(&self, bus: &Bus<'_>, mut transaction: Transaction) -> Result<Transaction> {
+        self.settings.faults.before(&transaction)?;
         let controller = self.settings.controller.lock().0;
         let route = Route::locked(bus, transaction.address)?;
 
@@ -230,6 +257,27 @@ impl Algorithm for Loopback {
         }
         self.handler.report(controller, &route, &mut transaction)?;
         Ok(transaction)
+    }
+}
+
+impl Algorithm for Loopback {
+    const NAME: &'static CStr = c"loopback";
+
+    fn functionality(&self) -> u32 {
+        self.settings.functionality.lock().bits()
+    }
+
+    fn transfer(&self, bus: &Bus<'_>, transaction: Transaction) -> Result<Transaction> {
+        self.settings.gate.pass()?;
+        let address = transaction.address;
+        let written = faults::written(&transaction);
+        let entry = Entry::new(&transaction);
+        let result = self.execute(bus, transaction);
+        if result.is_ok() {
+            self.settings.faults.after(address, written);
+        }
+        self.settings.trace.add(entry, &result);
+        result
     }
 
     fn release_target(&self) -> Release {
@@ -250,11 +298,17 @@ struct Files {
     #[pin]
     controller: debugfs::File<ControllerFile>,
     #[pin]
+    faults: debugfs::File<faults::File>,
+    #[pin]
+    functionality: debugfs::File<FunctionalityFile>,
+    #[pin]
     release: debugfs::File<ReleaseFile>,
     #[pin]
     runtime_error: debugfs::File<Parent>,
     #[pin]
     pass: debugfs::File<gate::File>,
+    #[pin]
+    trace: debugfs::File<trace::File>,
 }
 
 impl Files {
@@ -265,6 +319,9 @@ impl Files {
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             controller <- dir.read_write_file(c"controller", ControllerFile(settings.clone())),
+            faults <- dir.read_write_file(c"faults", faults::File(settings.faults.clone())),
+            functionality <- dir.read_write_file(c"functionality", FunctionalityFile(settings.clone())),
+            trace <- dir.read_write_file(c"trace", trace::File(settings.trace.clone())),
             pass <- dir.read_write_file(c"pass", gate::File(settings.gate.clone())),
             release <- dir.read_write_file(c"release", ReleaseFile(settings)),
             runtime_error <- dir.read_write_file(c"runtime_error", Parent(parent)),
@@ -275,11 +332,7 @@ impl Files {
 /// An adapter, and its files and thread. Removed in the order of the fields.
 struct Controlled {
     _files: Pin<KBox<Files>>,
-    #[cfg_attr(
-        not(CONFIG_OF),
-        expect(dead_code, reason = "only the clients of a device tree need it")
-    )]
-    adapter: Pin<KBox<adapter::Registration<Loopback>>>,
+    _adapter: Pin<KBox<adapter::Registration<Loopback>>>,
     _idle: Idle,
     _thread: Thread,
     _parent: Arc<faux::Registration>,
@@ -292,11 +345,15 @@ impl Controlled {
         let targets = Targets::new()?;
         let handler = Handler::new(targets.clone())?;
         let gate = Gate::new()?;
+        let (faults, trace) = (Faults::new()?, Trace::new()?);
         let settings = Arc::pin_init(
             pin_init!(Settings {
                 controller <- new_mutex!(Choice::default()),
                 release <- new_mutex!(Answer::Done),
+                functionality <- new_mutex!(Functionality::default()),
+                faults,
                 gate,
+                trace,
             }),
             GFP_KERNEL,
         )?;
@@ -306,14 +363,22 @@ impl Controlled {
         };
         let thread = Thread::new(handler.clone())?;
         let dev: &device::Device<device::Bound> = (*parent).as_ref().as_ref();
-        let adapter = KBox::pin_init(
-            adapter::Registration::register(loopback, targets, dev, module),
-            GFP_KERNEL,
-        )?;
+        #[cfg(CONFIG_OF)]
+        let node = if index == 0 {
+            devicetree::node()
+        } else {
+            core::ptr::null_mut()
+        };
+        #[cfg(not(CONFIG_OF))]
+        let node = core::ptr::null_mut();
+        // SAFETY: `devicetree::node()` returns null or a node that stays.
+        let adapter =
+            unsafe { adapter::Registration::register(loopback, targets, dev, node, module) };
+        let adapter = KBox::pin_init(adapter, GFP_KERNEL)?;
         let dir = root.subdir(&CString::try_from_fmt(fmt!("{}", adapter.number()))?);
         Ok(Self {
             _files: KBox::pin_init(Files::new(&dir, settings, parent.clone()), GFP_KERNEL)?,
-            adapter,
+            _adapter: adapter,
             _idle: Idle(handler),
             _thread: thread,
             _parent: parent,
@@ -350,10 +415,6 @@ impl kernel::Module for I2cLoopback {
         let mut adapters = KVec::new();
         for index in 0..count {
             adapters.push(Controlled::new(index, &root, module)?, GFP_KERNEL)?;
-        }
-        #[cfg(CONFIG_OF)]
-        if let Some(first) = adapters.first() {
-            devicetree::add_clients(first.adapter.number())?;
         }
         Ok(Self {
             _adapters: adapters,
