@@ -177,8 +177,7 @@ pub fn request_of(info: &bindings::nvmem_cell_info) -> Request {
 
 /// Says why a cell is refused.
 pub fn refuse(device: &Device, name: &CStr, why: Invalid) -> Error {
-    let dev: &kernel::device::Device = device.as_ref();
-    dev_err!(dev, "cell {name} is refused: {why:?}\n");
+    device.pr_err(fmt!("cell {name} is refused: {why:?}\n"));
     EINVAL
 }
 
@@ -212,8 +211,10 @@ pub fn add(device: &Device, cell: NewCell<'_>, node: Option<ARef<Node>>) -> Resu
                 && its.extent.bit_offset == extent.bit_offset
         };
         if cells.list.iter().any(|listed| is_same(&listed.entry)) {
-            let dev: &kernel::device::Device = device.as_ref();
-            dev_err!(dev, "there is a cell {name} at {} already\n", extent.offset);
+            device.pr_err(fmt!(
+                "there is a cell {name} at {} already\n",
+                extent.offset
+            ));
             return Err(EEXIST);
         }
         let public = cells.public.is_some();

@@ -296,10 +296,9 @@ exported! {
         let Some(matches) = matches else {
             return EINVAL.to_ptr();
         };
-        err_ptr(device::find(|dev| {
-            let dev = ptr::from_ref(dev).cast_mut().cast();
+        err_ptr(device::find(|device| {
             // SAFETY: By the C API, the function takes any device, and this data.
-            unsafe { matches(dev, data) != 0 }
+            unsafe { matches(device.as_raw(), data) != 0 }
         }).map(Handle::into_raw))
     }
 
@@ -383,8 +382,7 @@ exported! {
     /// The name of a device.
     unsafe fn nvmem_dev_name(nvmem: *mut bindings::nvmem_device) -> *const c_char {
         // SAFETY: By the C API, the device is held by the caller.
-        let device: &kernel::device::Device = unsafe { self::nvmem(nvmem) }.as_ref();
-        device.name().as_char_ptr()
+        unsafe { self::nvmem(nvmem) }.name().as_char_ptr()
     }
 
     /// The size of a device, in bytes.

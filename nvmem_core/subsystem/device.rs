@@ -89,15 +89,15 @@ pub type Device = OwnedDevice<Nvmem, Keeper>;
 /// Keeps an nvmem device in sysfs.
 pub type InSysfs = Arc<owned_device::Registration<Nvmem, Keeper>>;
 
-static BUS_TYPE: bus::Bus = {
+static BUS_TYPE: bus::Bus<Device> = {
     let mut bus: kernel::bindings::bus_type = pin_init::zeroed();
     bus.name = as_char_ptr_in_const_context(c"nvmem");
-    // SAFETY: The name is static, and there is no callback.
+    // SAFETY: The name is static, and there is no callback. Only `register()` knows the bus.
     unsafe { bus::Bus::new(bus) }
 };
 
 /// Registers the bus of nvmem devices.
-pub fn register_bus() -> Result<bus::Registration> {
+pub fn register_bus() -> Result<bus::Registration<Device>> {
     bus::Registration::new(&BUS_TYPE)
 }
 
@@ -265,7 +265,7 @@ pub unsafe fn register(config: &bindings::nvmem_config) -> Result<ARef<Device>> 
     let record = Record::new(&name, size)?;
     let unregistered = Device::create(
         Setup {
-            parent,
+            parent: parent.into(),
             bus: &BUS_TYPE,
             name: Name::Given(&name, node),
             groups: if cfg!(CONFIG_NVMEM_SYSFS) {
@@ -367,27 +367,23 @@ pub fn unregister(device: &Device) {
 ///
 /// `EPROBE_DEFER` if there is none yet, `EINVAL` if the provider is being unloaded. The device has its parent while
 /// `matches` looks at it.
-pub fn find(mut matches: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
+pub fn find(mut matches: impl FnMut(&Device) -> bool) -> Result<Handle> {
     // With access to the provider, for which unregistering waits.
-    hold(|dev| ours(dev).available().is_some_and(|_provider| matches(dev)))
+    hold(|device| device.available().is_some_and(|_provider| matches(device)))
 }
 
-/// Finds the device that `is_it` tells by what a device on the bus keeps.
-fn hold(mut is_it: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
-    let found = BUS_TYPE
-        .find(|dev| ours(dev).listed.load(Relaxed) && is_it(dev))
+/// Finds the registered device that `is_it` accepts.
+fn hold(mut is_it: impl FnMut(&Device) -> bool) -> Result<Handle> {
+    let device = BUS_TYPE
+        .find(|device| device.listed.load(Relaxed) && is_it(device))
         .ok_or(EPROBE_DEFER)?;
-    // CAST: As in `ours()`.
-    // SAFETY: The reference is handed over, and the device is one of ours.
-    let device: ARef<Device> = unsafe { ARef::from_raw(ARef::into_raw(found).cast()) };
 
     let owner = device.provider.try_access_with(|_| {
         // SAFETY: The module cannot be freed before its provider is revoked.
         unsafe { device.owner.try_get() }
     });
     let Some(owner) = owner.ok_or(EPROBE_DEFER)? else {
-        let dev: &device::Device = (*device).as_ref();
-        dev_err!(dev, "its provider is being unloaded\n");
+        device.pr_err(fmt!("its provider is being unloaded\n"));
         return Err(EINVAL);
     };
     device.record.held();
@@ -401,24 +397,17 @@ fn hold(mut is_it: impl FnMut(&device::Device) -> bool) -> Result<Handle> {
 pub fn find_by_name(name: &CStr) -> Result<Handle> {
     let name = name.to_bytes();
     let name = name.strip_suffix(b"\n").unwrap_or(name);
-    hold(|dev| dev.name().to_bytes() == name)
+    hold(|device| device.name().to_bytes() == name)
 }
 
 /// Finds a device by its node in the device tree.
 #[cfg(CONFIG_OF)]
 pub fn find_by_node(node: &Node) -> Result<Handle> {
-    hold(|dev| ours(dev).has_node(node))
+    hold(|device| device.has_node(node))
 }
 
-fn find_named(name: &CStr) -> Option<ARef<device::Device>> {
-    BUS_TYPE.find(|dev| dev.name() == name)
-}
-
-/// A device of our bus as what it is.
-fn ours(dev: &device::Device) -> &Device {
-    // CAST: `device::Device` is a transparent wrapper.
-    // SAFETY: Nobody else knows the bus, and all that is on it is made in `register()`.
-    unsafe { Device::from_raw(core::ptr::from_ref(dev).cast_mut().cast()) }
+fn find_named(name: &CStr) -> Option<ARef<Device>> {
+    BUS_TYPE.find(|device| device.name() == name)
 }
 
 /// A device as a consumer holds it. Given back in the order of the fields: the provider may be

@@ -61,9 +61,8 @@ fn add_cell(device: &Device, node: ARef<Node>) -> Result {
     let mut info = Info::new(node.name())?;
     let Info(cell) = &mut info;
     let refused = |property| {
-        let dev: &kernel::device::Device = device.as_ref();
         let name = kernel::str::BStr::from_bytes(node.name());
-        dev_err!(dev, "cell {name} has an invalid property {property}\n");
+        device.pr_err(fmt!("cell {name} has an invalid property {property}\n"));
         EINVAL
     };
     (cell.offset, cell.bytes) = pair(&node, c"reg").ok_or_else(|| refused("reg"))?;

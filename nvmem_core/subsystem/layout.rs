@@ -104,7 +104,7 @@ enum Driver {
     Leaving,
 }
 
-static BUS_TYPE: bus::Bus = {
+static BUS_TYPE: bus::Bus<Device> = {
     let mut bus: bindings::bus_type = pin_init::zeroed();
     bus.name = as_char_ptr_in_const_context(c"nvmem-layout");
     bus.match_ = Some(bus_match);
@@ -270,7 +270,7 @@ pub fn populate(device: &ARef<device::Device>) -> Result<Option<Registration>> {
 
     let layout = Device::create(
         Setup {
-            parent: (**device).as_ref(),
+            parent: device.as_parent(),
             bus: &BUS_TYPE,
             name: Name::OfNode(claim.node().into()),
             groups: Groups::NONE,
@@ -381,7 +381,7 @@ pub unsafe fn unregister_driver(driver: *mut nvmem::nvmem_layout_driver) {
 /// fields.
 pub struct Core {
     _fixed: FixedLayout,
-    _bus: bus::Registration,
+    _bus: bus::Registration<Device>,
 }
 
 impl Core {

@@ -92,7 +92,7 @@ pub struct Core {
     _released: Released,
     #[cfg(CONFIG_OF)]
     _layouts: layout::Core,
-    _bus: bus::Registration,
+    _bus: bus::Registration<device::Device>,
 }
 
 impl Core {

@@ -11,7 +11,10 @@
 //! still holds the device.
 
 use super::{
-    bus::Bus,
+    bus::{
+        Bus,
+        BusDevice, //
+    },
     module_ref::ModuleRef,
     of::Node,
     sysfs::InSysfs, //
@@ -28,6 +31,7 @@ use kernel::{
     bindings,
     device::Device,
     error::to_result,
+    fmt,
     new_mutex,
     prelude::*,
     sync::{
@@ -41,10 +45,10 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What a new device is to be.
-pub struct Setup<'a, K = ModuleRef> {
-    pub parent: &'a Device,
-    pub bus: &'static Bus,
+/// The description of a new device.
+pub struct Setup<'a, T: 'static, K: 'static = ModuleRef> {
+    pub parent: Parent<'a>,
+    pub bus: &'static Bus<OwnedDevice<T, K>>,
     pub name: Name<'a>,
     /// Attributes that the device has from the moment user space hears of it.
     pub groups: Groups,
@@ -54,6 +58,15 @@ pub struct Setup<'a, K = ModuleRef> {
     /// Dropping this is the last thing that `release()` does, and the task that does so may be preempted before it
     /// returns. The module's exit function must wait for that, for example by `synchronize_rcu_tasks()`.
     pub keeper: K,
+}
+
+/// The parent of a new device.
+pub struct Parent<'a>(&'a Device);
+
+impl<'a> From<&'a Device> for Parent<'a> {
+    fn from(dev: &'a Device) -> Self {
+        Self(dev)
+    }
 }
 
 /// The name of a new device, and its node in the device tree.
@@ -128,12 +141,8 @@ impl<T, K> Deref for OwnedDevice<T, K> {
     }
 }
 
-impl<T, K> AsRef<Device> for OwnedDevice<T, K> {
-    fn as_ref(&self) -> &Device {
-        // SAFETY: By the type invariants it is a device, with a reference for as long as `self`.
-        unsafe { Device::from_raw(self.as_raw()) }
-    }
-}
+// SAFETY: `dev` comes first, and its count is the only one.
+unsafe impl<T: Sync, K: Send> BusDevice for OwnedDevice<T, K> {}
 
 /// A device that is not in sysfs yet.
 ///
@@ -164,7 +173,7 @@ impl<T, K> Drop for Unregistered<T, K> {
 
 impl<T: Send + Sync + 'static, K: Send + 'static> OwnedDevice<T, K> {
     /// Makes a device, which nobody sees yet.
-    pub fn create<E>(setup: Setup<'_, K>, data: impl PinInit<T, E>) -> Result<Unregistered<T, K>>
+    pub fn create<E>(setup: Setup<'_, T, K>, data: impl PinInit<T, E>) -> Result<Unregistered<T, K>>
     where
         Error: From<E>,
     {
@@ -190,7 +199,7 @@ impl<T: Send + Sync + 'static, K: Send + 'static> OwnedDevice<T, K> {
         // now and by `device_add()` later, all else is static.
         let this: ARef<Self> = unsafe {
             (*dev).release = Some(Self::release);
-            (*dev).parent = ptr::from_ref(setup.parent).cast_mut().cast();
+            (*dev).parent = ptr::from_ref(setup.parent.0).cast_mut().cast();
             (*dev).bus = setup.bus.as_raw();
             (*dev).groups = setup.groups.0.cast_mut();
             bindings::device_initialize(dev);
@@ -200,7 +209,7 @@ impl<T: Send + Sync + 'static, K: Send + 'static> OwnedDevice<T, K> {
         // INVARIANT: It has its parent, as of now, and is not added here.
         let this = Unregistered {
             device: this,
-            parent: Some(setup.parent.into()),
+            parent: Some(setup.parent.0.into()),
         };
 
         // INVARIANT: `dev` and `node` get the same node.
@@ -257,11 +266,31 @@ impl<T, K> OwnedDevice<T, K> {
         self.dev.get()
     }
 
-    /// The device's node, unless it has none or is no longer registered.
+    /// The device as the kernel crate knows it.
     ///
-    /// Use this or [`with_node`](Self::with_node), and not `Device::fwnode()`: that function of the kernel crate
-    /// borrows the node for as long as the device is referenced, which does not hold for a device whose node is
-    /// given back earlier, as that of this device at unregistering.
+    /// Not public: `Device::fwnode()` borrows the node for as long as the device, which gives it back at
+    /// unregistering.
+    fn dev(&self) -> &Device {
+        // SAFETY: By the type invariants it is a device, with a reference for as long as `self`.
+        unsafe { Device::from_raw(self.as_raw()) }
+    }
+
+    /// The name of the device.
+    pub fn name(&self) -> &CStr {
+        self.dev().name()
+    }
+
+    /// This device as the parent of another one.
+    pub fn as_parent(&self) -> Parent<'_> {
+        Parent(self.dev())
+    }
+
+    /// Prints an error message about the device: `device.pr_err(fmt!(..))`.
+    pub fn pr_err(&self, args: fmt::Arguments<'_>) {
+        self.dev().pr_err(args);
+    }
+
+    /// The device's node, unless it has none or is no longer registered.
     pub fn node(&self) -> Option<ARef<Node>> {
         self.node.lock().clone()
     }
@@ -337,7 +366,7 @@ impl<T, K> Drop for Registration<T, K> {
 
 // SAFETY: The device is deleted when the last clone of the `Arc` is dropped, not before.
 unsafe impl<T, K> InSysfs for Arc<Registration<T, K>> {
-    fn device(&self) -> &Device {
-        (*self.0).as_ref()
+    fn as_raw(&self) -> *mut bindings::device {
+        self.0.as_raw()
     }
 }

@@ -26,11 +26,11 @@ use kernel::{
 ///
 /// # Safety
 ///
-/// [`device`](Self::device) always returns the same device, of a clone too, and the device is in sysfs as
+/// [`as_raw`](Self::as_raw) always returns the same device, of a clone too, and the device is in sysfs as
 /// long as `self` or a clone of it exists.
 pub unsafe trait InSysfs: Clone {
-    /// The device.
-    fn device(&self) -> &Device;
+    /// The device as C knows it.
+    fn as_raw(&self) -> *mut bindings::device;
 }
 
 /// A device that others keep in sysfs, by an agreement that the compiler does not know.
@@ -55,8 +55,9 @@ impl KeptInSysfs {
 
 // SAFETY: By the type invariants.
 unsafe impl InSysfs for KeptInSysfs {
-    fn device(&self) -> &Device {
-        &self.0
+    fn as_raw(&self) -> *mut bindings::device {
+        // CAST: `Device` is a transparent wrapper.
+        ptr::from_ref(&*self.0).cast_mut().cast()
     }
 }
 
@@ -85,7 +86,7 @@ impl<D: InSysfs> Folder<D> {
     pub fn create(dev: D, name: &'static CStr) -> Result<Self> {
         // SAFETY: The device is in sysfs. The group is valid, and the call does not keep it.
         to_result(unsafe {
-            bindings::sysfs_create_group(kobject(dev.device()), &group(name, &[ptr::null()]))
+            bindings::sysfs_create_group(kobject(&dev), &group(name, &[ptr::null()]))
         })?;
         // INVARIANT: It was just made.
         Ok(Self { dev, name })
@@ -96,10 +97,7 @@ impl<D: InSysfs> Drop for Folder<D> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants; the device is still in sysfs.
         unsafe {
-            bindings::sysfs_remove_group(
-                kobject(self.dev.device()),
-                &group(self.name, &[ptr::null()]),
-            )
+            bindings::sysfs_remove_group(kobject(&self.dev), &group(self.name, &[ptr::null()]))
         };
     }
 }
@@ -181,9 +179,9 @@ impl<T: Contents, D: InSysfs> BinFile<T, D> {
         let made = unsafe {
             let attr = Opaque::cast_into(&raw const (*this).attr);
             match folder {
-                None => to_result(bindings::sysfs_create_bin_file(kobject(dev.device()), attr)),
+                None => to_result(bindings::sysfs_create_bin_file(kobject(&dev), attr)),
                 Some(name) => to_result(bindings::sysfs_update_group(
-                    kobject(dev.device()),
+                    kobject(&dev),
                     &group(name, &[attr.cast_const(), ptr::null()]),
                 )),
             }
@@ -244,7 +242,7 @@ impl<T: Contents, D: InSysfs> BinFile<T, D> {
 #[pinned_drop]
 impl<T: Contents, D: InSysfs> PinnedDrop for BinFile<T, D> {
     fn drop(self: Pin<&mut Self>) {
-        let kobj = kobject(self.dev.device());
+        let kobj = kobject(&self.dev);
         let attr = self.attr.get();
         // SAFETY: By the type invariants; the device is still in sysfs. It waits for calls that are under way.
         unsafe {
@@ -258,11 +256,9 @@ impl<T: Contents, D: InSysfs> PinnedDrop for BinFile<T, D> {
     }
 }
 
-fn kobject(dev: &Device) -> *mut bindings::kobject {
-    // CAST: `Device` is a transparent wrapper.
-    let dev: *mut bindings::device = ptr::from_ref(dev).cast_mut().cast();
-    // SAFETY: The device is valid.
-    unsafe { &raw mut (*dev).kobj }
+fn kobject(dev: &impl InSysfs) -> *mut bindings::kobject {
+    // SAFETY: By the requirements of the trait, the device is valid.
+    unsafe { &raw mut (*dev.as_raw()).kobj }
 }
 
 /// The buffer of a callback that reads a file, zeroed.
