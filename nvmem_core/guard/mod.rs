@@ -21,6 +21,8 @@ use crate::{
     },
     devices::Counted,
     ffi::{
+        bytes,
+        bytes_mut,
         err_ptr,
         err_unit, //
     },
@@ -103,9 +105,8 @@ impl Shell {
     ) -> c_int {
         // SAFETY: The C core calls this until the device is released, and the shell is dropped after that.
         let shell = unsafe { &*context.cast::<Self>() };
-        // SAFETY: The C core passes a buffer of this length, which nobody else uses meanwhile. The callback of the
-        // provider writes to it only, or is in Rust and gets it initialised.
-        let buf = unsafe { slice::from_raw_parts_mut(buf.cast(), len) };
+        // SAFETY: The C core passes a buffer of this length, which nobody else uses meanwhile.
+        let buf = unsafe { bytes_mut(buf, len) };
         err_unit(
             shell
                 .access()
@@ -122,7 +123,7 @@ impl Shell {
         // SAFETY: As for `read()`.
         let shell = unsafe { &*context.cast::<Self>() };
         // SAFETY: The C core passes a buffer of this length, which nobody writes meanwhile.
-        let buf = unsafe { slice::from_raw_parts(buf.cast(), len) };
+        let buf = unsafe { bytes(buf, len) };
         err_unit(
             shell
                 .access()

@@ -19,6 +19,8 @@ use crate::{
     events,
     exported,
     ffi::{
+        bytes,
+        bytes_mut,
         err_int,
         err_ptr,
         err_unit,
@@ -33,7 +35,6 @@ use core::{
         self,
         NonNull, //
     },
-    slice, //
 };
 use kernel::{
     bindings::{
@@ -74,32 +75,6 @@ unsafe fn some_nvmem<'a>(ptr: *mut bindings::nvmem_device) -> Result<&'a Device>
 unsafe fn plain<'a>(ptr: *mut RawDevice) -> &'a kernel::device::Device {
     // SAFETY: By the function's requirements.
     unsafe { kernel::device::Device::from_raw(ptr) }
-}
-
-/// A buffer of the C API, to be written.
-///
-/// # Safety
-///
-/// `buf` has `len` bytes that may be written, for `'a`, or `len` is zero.
-unsafe fn bytes_mut<'a>(buf: *mut c_void, len: usize) -> &'a mut [u8] {
-    if len == 0 {
-        return &mut [];
-    }
-    // SAFETY: By the function's requirements.
-    unsafe { slice::from_raw_parts_mut(buf.cast(), len) }
-}
-
-/// A buffer of the C API.
-///
-/// # Safety
-///
-/// `buf` has `len` bytes, for `'a`, or `len` is zero.
-unsafe fn bytes<'a>(buf: *const c_void, len: usize) -> &'a [u8] {
-    if len == 0 {
-        return &[];
-    }
-    // SAFETY: By the function's requirements.
-    unsafe { slice::from_raw_parts(buf.cast(), len) }
 }
 
 /// Finds the device that a consumer means: by its node's property `nvmem`, or else by name.

@@ -337,7 +337,7 @@ impl<P: Provider> Registration<P> {
         let end = u32::try_from(len)
             .ok()
             .and_then(|len| offset.checked_add(len));
-        if len == 0 || end.is_none_or(|end| end > target.size) {
+        if end.is_none_or(|end| end > target.size) {
             return Err(EINVAL);
         }
         Ok(target)
@@ -352,6 +352,9 @@ impl<P: Provider> Registration<P> {
         from_result(|| {
             // SAFETY: By the type invariants.
             let target = unsafe { Self::target(context, offset, len) }?;
+            if len == 0 {
+                return Ok(0);
+            }
             // SAFETY: nvmem passes a buffer of this length, which nobody else uses meanwhile. Its bytes are
             // initialised, or written by nobody but the callback: the buffer is zeroed for that.
             let buf = unsafe {
@@ -372,6 +375,9 @@ impl<P: Provider> Registration<P> {
         from_result(|| {
             // SAFETY: By the type invariants.
             let target = unsafe { Self::target(context, offset, len) }?;
+            if len == 0 {
+                return Ok(0);
+            }
             // SAFETY: nvmem passes a buffer of this length, which nobody writes meanwhile.
             let buf = unsafe { slice::from_raw_parts(buf.cast(), len) };
             target.provider.write(target.parent(), offset, buf)?;
