@@ -48,5 +48,18 @@ def judges_variables(suite, kernel, modules):
     tree = modules / "judges.dtb"
     output(kernel / "scripts/dtc/dtc", "-q", "-o", tree, ROOT / "tests/guest/judges.dts")
     tests, *_ = nvmem_variables(kernel)
-    # Without links between devices, consumers keep what they hold when its provider leaves.
-    return [f"dtb={tree}", tests] + ["fw_devlink=off"] * (suite == "judges-unlinked")
+    # The EEPROMs are at24's. Without links between devices, consumers keep what they hold when its provider leaves.
+    return [f"dtb={tree}", tests, "initcall_blacklist=nvmem_core_eeprom_init"] + \
+        ["fw_devlink=off"] * (suite == "judges-unlinked")
+
+
+def eeprom_variables(kernel, modules):
+    """What a guest of EEPROMs gets: nvmem's test modules, and its own device tree and overlay."""
+    tests, *_ = nvmem_variables(kernel)
+    if "CONFIG_OF=y" not in (kernel / ".config").read_text().splitlines():
+        return [tests]
+    trees = []
+    for source, tree in ("eeprom.dts", "eeprom.dtb"), ("eeprom.dtso", "eeprom.dtbo"):
+        trees.append(modules / tree)
+        output(kernel / "scripts/dtc/dtc", "-q", "-o", trees[-1], ROOT / "tests/guest" / source)
+    return [tests, f"dtb={trees[0]}", f"OVERLAY={trees[1]}"]
