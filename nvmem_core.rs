@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The core of the nvmem subsystem, for providers that may leave while consumers hold them.
+//! nvmem: providers that can be unregistered while consumers hold them.
 //!
-//! Takes the place of `drivers/nvmem/core.c` and `layouts.c`: the same functions for C, with the same
-//! errors, and the same files in sysfs. What a provider brings is in a `provider::Provider`, which is
-//! reached through an `SrcuRevocable` only.
+//! A provider is reached through an `SrcuRevocable` only, which unregistering revokes.
 //!
-//! - `provider` has all that can be taken from a device, `turns` decides which writes may run at the same time;
-//! - `config` and `ffi` convert from and to the C API;
+//! - `provider` has all that can be revoked, `turns` decides which writes may run at the same time, `keepout` splits
+//!   accesses;
+//! - `subsystem` is the core itself, on kernels without the one in C: the same functions for C, with the same errors, and
+//!   the same files in sysfs as `drivers/nvmem/core.c` and `layouts.c`;
+//! - `guard` registers providers with the core in C, on kernels that have it;
 //! - `eeprom` is a driver for i2c EEPROMs;
-//! - `subsystem` is the core: devices, cells, layouts, their files in sysfs, and the C API.
+//! - `config` and `ffi` convert from and to the C API; `devices` counts devices for unloading the module; `record` has
+//!   trace events and the summary in debugfs.
 
 #![warn(
     clippy::arithmetic_side_effects,
@@ -65,6 +67,10 @@ mod of;
 #[path = "rust/kernel/pm_runtime.rs"]
 mod pm_runtime;
 #[path = "rust/kernel/sync/srcu_revocable.rs"]
+#[cfg_attr(
+    CONFIG_NVMEM_RUST_GUARD,
+    allow(dead_code, reason = "the C core has the cells")
+)]
 mod srcu_revocable;
 #[path = "rust/kernel/sysfs.rs"]
 #[cfg_attr(
@@ -104,7 +110,7 @@ mod turns;
 #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
 use subsystem::*;
 
-/// What the messages of this module begin with.
+/// The prefix of this module's messages.
 const __LOG_PREFIX: &[u8] = b"nvmem_core\0";
 
 /// This module, as macros of the kernel crate find it. It is linked with a part in C, which `module!` does not expect.
@@ -154,17 +160,20 @@ struct NvmemCore {
     _guard: guard::Guard,
     #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
     _subsystem: KBox<Core>,
+    _records: record::Records,
 }
 
 impl NvmemCore {
     fn new() -> Result<KBox<Self>> {
+        let records = record::Records::new();
         Ok(KBox::new(
             Self {
-                _summary: record::Summary::new()?,
+                _summary: record::Summary::new(&records)?,
                 #[cfg(CONFIG_NVMEM_RUST_GUARD)]
                 _guard: guard::Guard::new(),
                 #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
                 _subsystem: Core::new()?,
+                _records: records,
             },
             GFP_KERNEL,
         )?)

@@ -14,6 +14,8 @@
  *	the provider, and the write-protect line is taken from the device's "wp-gpios" and released when the device is
  *	unregistered. Cells have no callbacks, and there is no @fixup_dt_cell_info.
  *
+ * A registration that fails in nvmem_register() occupies some memory until nvmem_core is unloaded.
+ *
  * Context: Process context. May sleep.
  * Return: The device, or an ERR_PTR(): those of nvmem_register(), -EINVAL for callbacks that are not supported, and
  *	-EEXIST if the file that @compat asks for is there.
@@ -22,7 +24,7 @@ struct nvmem_device *nvmem_register_guarded(const struct nvmem_config *config);
 
 /**
  * nvmem_unregister_guarded() - Revoke the provider of a device, and unregister the device.
- * @nvmem: The result of nvmem_register_guarded(), or NULL.
+ * @nvmem: The result of nvmem_register_guarded(), or NULL. nvmem_unregister() must not be called for it.
  *
  * Waits for callbacks that are running. No callback runs after this returns, whether or not consumers hold the device:
  * their accesses return -ENODEV.
@@ -30,11 +32,5 @@ struct nvmem_device *nvmem_register_guarded(const struct nvmem_config *config);
  * Context: Process context. Sleeps. Must not be called by a callback of the provider.
  */
 void nvmem_unregister_guarded(struct nvmem_device *nvmem);
-
-/**
- * nvmem_is_guarded() - Whether a device was registered with nvmem_register_guarded().
- * @nvmem: A device to which the caller has a reference.
- */
-bool nvmem_is_guarded(const struct nvmem_device *nvmem);
 
 #endif

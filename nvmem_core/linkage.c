@@ -46,6 +46,11 @@ void nvmem_core_wait_for_devices(void)
 	wait_var_event(&nvmem_core_devices, !atomic_read(&nvmem_core_devices));
 }
 
+void nvmem_core_stay(void)
+{
+	__module_get(THIS_MODULE);
+}
+
 /* In nvmem_core.rs. */
 void *nvmem_core_start(void);
 void nvmem_core_stop(void *core);
@@ -63,6 +68,8 @@ static int __init nvmem_core_init(void)
 
 	if (error) {
 		nvmem_core_stop(nvmem_core);
+		/* As in nvmem_core_exit(): devices may have been bound meanwhile. */
+		synchronize_rcu_tasks();
 		return error;
 	}
 #endif

@@ -25,6 +25,9 @@ void nvmem_core_count_device(void);
 void nvmem_core_uncount_device(void);
 void nvmem_core_wait_for_devices(void);
 
+/* Keeps the module loaded for ever. */
+void nvmem_core_stay(void);
+
 /* Trace events of a device. */
 void nvmem_core_trace_register(const char *device, size_t size);
 void nvmem_core_trace_unregister(const char *device);

@@ -28,7 +28,7 @@ use kernel::{
 };
 
 global_lock! {
-    // SAFETY: `Summary::new()` initialises it before there is a record.
+    // SAFETY: `Records::new()` initialises it before there is a record.
     unsafe(uninit) static RECORDS: Mutex<KVec<Arc<Counters>>> = KVec::new();
 }
 
@@ -43,6 +43,7 @@ struct Counters {
     cells: Atomic<u32>,
     holders: Atomic<u32>,
     refused: Atomic<u32>,
+    is_registered: AtomicFlag,
     is_revoked: AtomicFlag,
 }
 
@@ -59,6 +60,7 @@ impl Record {
                 cells: Atomic::new(0),
                 holders: Atomic::new(0),
                 refused: Atomic::new(0),
+                is_registered: AtomicFlag::new(false),
                 is_revoked: AtomicFlag::new(false),
             },
             GFP_KERNEL,
@@ -73,6 +75,7 @@ impl Record {
 
     /// The device is registered.
     pub fn registered(&self) {
+        self.0.is_registered.store(true, Relaxed);
         REGISTERED.fetch_add(1, Relaxed);
         // SAFETY: The name is a string, which the function copies.
         unsafe { bindings::nvmem_core_trace_register(self.name(), self.0.size) };
@@ -87,6 +90,10 @@ impl Record {
     /// The provider was revoked.
     pub fn revoked(&self) {
         self.0.is_revoked.store(true, Relaxed);
+        if !self.0.is_registered.load(Relaxed) {
+            // The registration fails: nobody was told of it.
+            return;
+        }
         REVOKED.fetch_add(1, Relaxed);
         // SAFETY: As for `registered()`.
         unsafe { bindings::nvmem_core_trace_revoke(self.name()) };
@@ -105,7 +112,8 @@ impl Record {
     /// The device has this many cells.
     #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
     pub fn cells(&self, count: usize) {
-        // CAST: There are never as many.
+        // CAST: A cell has an allocation of more than 4 bytes: their number is below 2^32 where `usize` has 32 bits, and
+        // limited by memory to less elsewhere.
         self.0.cells.store(count as u32, Relaxed);
     }
 
@@ -164,14 +172,32 @@ impl Show for All {
     }
 }
 
+/// The list of records. Dropped when no device is left.
+pub struct Records(());
+
+impl Records {
+    /// Called once, when the module is loaded.
+    pub fn new() -> Self {
+        // SAFETY: It is called once, before anything else in this file.
+        unsafe { RECORDS.init() };
+        Self(())
+    }
+}
+
+impl Drop for Records {
+    fn drop(&mut self) {
+        // A static is not dropped.
+        let records = core::mem::take(&mut *RECORDS.lock());
+        drop(records);
+    }
+}
+
 /// The summary in debugfs, which is removed when this is dropped.
 pub struct Summary(#[expect(dead_code, reason = "removed when it is dropped")] debugfs::File<All>);
 
 impl Summary {
-    /// Called once, when the module is loaded.
-    pub fn new() -> Result<Self> {
-        // SAFETY: It is called once, before anything else in this file.
-        unsafe { RECORDS.init() };
+    /// Creates the file, for as long as `_records` exists.
+    pub fn new(_records: &Records) -> Result<Self> {
         let all = Arc::new(All, GFP_KERNEL)?;
         Ok(Self(debugfs::File::new(c"nvmem_core", c"summary", all)))
     }

@@ -81,8 +81,7 @@ fn consume(memory: &nvmem::Device) -> Result {
     memory.write(0x10, &[0x02, 0, 0, 0, 0, 0x2a])?;
 
     let [_, mac] = CELLS;
-    let mut address = [0; 6];
-    memory.read_cell(&mac, &mut address)?;
+    let address = memory.read_array::<6>(mac.offset)?;
     pr_info!("MAC address {address:02x?}\n");
 
     // The keepout.
@@ -104,7 +103,7 @@ struct Consumer(nvmem::Device);
 
 impl Drop for Consumer {
     fn drop(&mut self) {
-        match self.0.read(0, &mut [0; 4]) {
+        match self.0.read_array::<4>(0) {
             Err(ENODEV) => pr_info!("ENODEV after the provider was unregistered\n"),
             other => pr_err!("after the provider was unregistered: {other:?}\n"),
         }

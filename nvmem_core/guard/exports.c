@@ -4,7 +4,8 @@
 #include <linux/export.h>
 
 #include "../guard.h"
+#include "../hold.h"
 
 EXPORT_SYMBOL_GPL(nvmem_register_guarded);
 EXPORT_SYMBOL_GPL(nvmem_unregister_guarded);
-EXPORT_SYMBOL_GPL(nvmem_is_guarded);
+EXPORT_SYMBOL_GPL(nvmem_core_hold);

@@ -123,11 +123,29 @@ impl Files {
     }
 }
 
+impl Files {
+    /// Removes the file `nvmem` and the directory `cells`, which the C core keeps as long as the device is held. Waits
+    /// for calls that are running.
+    ///
+    /// The C core frees the cells before it removes their files. The device is unregistered afterwards.
+    pub fn remove(&self) {
+        let mut cells: bindings::attribute_group = pin_init::zeroed();
+        cells.name = c"cells".as_char_ptr();
+        // SAFETY: The device has a directory: it is registered. The second call looks at the name of the group and at its
+        // empty lists. The driver core and the C core tolerate the absence of the files when they remove them later.
+        unsafe {
+            bindings::sysfs_remove_bin_file(self.kobject(), self.nvmem);
+            bindings::sysfs_remove_group(self.kobject(), &cells);
+        }
+    }
+}
+
 /// All of a device, as the file `nvmem` has it.
 impl Contents for Files {
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        // SAFETY: By the type invariants: this is the call that sysfs makes, without a file, which the C core does not
-        // use.
+        // SAFETY: By the type invariants, the function is that of the file `nvmem` of this device, and gets what sysfs
+        // passes: the directory, the attribute, and a buffer of this length. It does not look at the file, which may be
+        // null therefore: the C core finds the device by the directory.
         let done = unsafe {
             let read = (*self.nvmem).read.ok_or(EPERM)?;
             let (offset, data) = (offset.try_into()?, buf.as_mut_ptr().cast());
@@ -144,7 +162,8 @@ impl Contents for Files {
     }
 
     fn write(&self, offset: u64, buf: &[u8]) -> Result<usize> {
-        // SAFETY: As for `read()`; the buffer is only read.
+        // SAFETY: As for `read()`: the same directory and attribute, and a file that is not looked at. The buffer is only
+        // read.
         let done = unsafe {
             let write = (*self.nvmem).write.ok_or(EPERM)?;
             let (offset, data) = (offset.try_into()?, buf.as_ptr().cast_mut().cast());

@@ -6,10 +6,12 @@
 //! registered with callbacks of a [`Shell`] in its place, which reach the provider through an `SrcuRevocable`, and
 //! return `ENODEV` once it was revoked.
 //!
-//! The C core may call the shell until the device is released. The release function of the device is replaced
-//! therefore: it calls the original one and then drops the shell. The alternative, a shell for each device that was
-//! ever registered until the module is unloaded, is what remains where there is no handle of the device: if
-//! `nvmem_register()` fails, consumers may have found the device before.
+//! The C core may call the shell until the device is released. The guard replaces the release function of the device
+//! for that: it calls the original one and then drops the shell. If `nvmem_register()` fails there is no handle of the
+//! device, which a consumer may have found meanwhile: that shell remains until the module is unloaded.
+//!
+//! The C core frees the cells of a device before it removes their files, and keeps the files of a device that is held.
+//! The guard removes the files that reach the provider when the device is unregistered.
 
 mod files;
 
@@ -50,12 +52,14 @@ use kernel::{
     bindings::device as RawDevice,
     device,
     error::from_err_ptr,
+    new_mutex,
     prelude::*,
     static_lock_class,
     sync::{
         aref::ARef,
         global_lock,
         Arc,
+        Mutex,
         SetOnce, //
     },
 };
@@ -65,18 +69,36 @@ global_lock! {
     unsafe(uninit) static SHELLS: Mutex<KVec<Entry>> = KVec::new();
 }
 
-/// A shell that the C core may call, and its device.
-///
-/// The device is absent from the beginning of the registration to its success, and stays so if it fails.
+/// A shell that the C core may call.
 struct Entry {
     shell: Arc<Shell>,
-    device: Option<Registered>,
+    progress: Progress,
+}
+
+/// The progress of a registration.
+enum Progress {
+    /// `nvmem_register()` is running, or has just returned.
+    Registering,
+    Registered(Registered),
+    /// `nvmem_register()` has failed.
+    Failed,
+}
+
+impl Entry {
+    fn registered(&mut self) -> Option<&mut Registered> {
+        match &mut self.progress {
+            Progress::Registered(registered) => Some(registered),
+            _ => None,
+        }
+    }
 }
 
 /// A device that is registered with the C core, or held by consumers after it was unregistered.
 struct Registered {
     nvmem: NonNull<bindings::nvmem_device>,
     dev: NonNull<RawDevice>,
+    stride: u32,
+    word_size: u32,
     /// Present until the device is unregistered.
     compat: Option<Compat>,
 }
@@ -91,9 +113,9 @@ struct Shell {
     provider: SrcuRevocable<Provider>,
     /// Set as soon as the name of the device is known.
     record: SetOnce<Record>,
-    // The C core uses both without a reference.
-    _parent: ARef<device::Device>,
-    _node: Option<ARef<of::Node>>,
+    /// The parent and the node, which the C core uses without a reference.
+    #[pin]
+    relatives: Mutex<Option<(ARef<device::Device>, Option<ARef<of::Node>>)>>,
 }
 
 impl Shell {
@@ -211,14 +233,13 @@ unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvm
         try_pin_init!(Shell {
             provider <- SrcuRevocable::new(provider, c"nvmem_guard", static_lock_class!()),
             record: SetOnce::new(),
-            _parent: parent.into(),
-            _node: node,
+            relatives <- new_mutex!(Some((parent.into(), node)), "nvmem_guard"),
         }? Error),
         GFP_KERNEL,
     )?;
     let entry = Entry {
         shell: shell.clone(),
-        device: None,
+        progress: Progress::Registering,
     };
     SHELLS.lock().push(entry, GFP_KERNEL)?;
 
@@ -241,74 +262,92 @@ unsafe fn register(config: &bindings::nvmem_config) -> Result<*mut bindings::nvm
     let nvmem = match registered {
         Ok(nvmem) => nvmem,
         Err(error) => {
-            // A consumer may have the device. The shell stays.
+            // A consumer may have the device. The shell remains, without the relatives: the C core has removed the device.
             shell.revoke();
+            let relatives = shell.relatives.lock().take();
+            drop(relatives);
+            set_progress(&shell, Progress::Failed);
             return Err(error);
         }
     };
 
     // SAFETY: The device was just registered, with this parent.
-    let completed = unsafe { complete(config, &shell, nvmem, has_write_protect) };
-    completed.inspect_err(|_| {
+    let dev =
+        unsafe { device_of(config.dev, nvmem).and_then(|dev| hook_release(&dev).map(|()| dev)) };
+    let Ok(dev) = dev else {
+        // Nothing tells when the device is released: the C core may call this module until then.
+        // SAFETY: The function has no requirements.
+        unsafe { bindings::nvmem_core_stay() };
         shell.revoke();
-        // SAFETY: It was just registered, and the caller does not know it.
+        // SAFETY: The device was just registered, and the caller does not know it.
         unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
-    })?;
-    Ok(nvmem.as_ptr())
+        set_progress(&shell, Progress::Failed);
+        return Err(EOPNOTSUPP);
+    };
+    let registered = Registered {
+        nvmem,
+        // CAST: `Device` is a transparent wrapper.
+        dev: NonNull::from(&*dev).cast(),
+        stride,
+        word_size,
+        compat: None,
+    };
+    set_progress(&shell, Progress::Registered(registered));
+
+    // SAFETY: By the function's requirements.
+    let completed = unsafe { complete(config, &shell, &dev, has_write_protect) };
+    match completed {
+        Ok(compat) => {
+            with_device(nvmem.as_ptr(), |registered| registered.compat = compat);
+            shell.recorded(Record::registered);
+            Ok(nvmem.as_ptr())
+        }
+        Err(error) => {
+            // SAFETY: The device was just registered, and the caller does not know it.
+            unsafe { withdraw(nvmem, &shell, &dev) };
+            Err(error)
+        }
+    }
 }
 
-/// Has the shell dropped when the device is released, and does for the device those things that the C core does not do
-/// with a guarded provider.
+fn set_progress(shell: &Arc<Shell>, progress: Progress) {
+    let mut shells = SHELLS.lock();
+    if let Some(entry) = shells
+        .iter_mut()
+        .find(|entry| Arc::ptr_eq(&entry.shell, shell))
+    {
+        entry.progress = progress;
+    }
+}
+
+/// Does those things that the C core does for a provider that is not guarded, and returns the file in the directory of
+/// the parent, if one is wanted.
 ///
 /// # Safety
 ///
-/// `nvmem` is registered with `shell`, as a child of `config.dev`.
+/// `config` is one that `nvmem_register()` accepts.
 unsafe fn complete(
     config: &bindings::nvmem_config,
-    shell: &Arc<Shell>,
-    nvmem: NonNull<bindings::nvmem_device>,
+    shell: &Shell,
+    dev: &device::Device,
     has_write_protect: bool,
-) -> Result {
-    // SAFETY: By the function's requirements.
-    let dev = unsafe { device_of(config.dev, nvmem) }?;
+) -> Result<Option<Compat>> {
     let size = usize::try_from(config.size)?;
     shell.record.populate(Record::new(dev.name(), size)?);
-    // SAFETY: The device is registered, which has a reference, and its release function is that of the C core.
-    unsafe { hook_release(&dev)? };
 
-    // CAST: `Device` is a transparent wrapper.
-    let raw = NonNull::from(&*dev).cast();
-    {
-        let mut shells = SHELLS.lock();
-        let entry = shells
-            .iter_mut()
-            .find(|entry| Arc::ptr_eq(&entry.shell, shell))
-            .ok_or(ENODEV)?;
-        entry.device = Some(Registered {
-            nvmem,
-            dev: raw,
-            compat: None,
-        });
-    }
-
-    let files = Files::of(&dev);
-    if has_write_protect {
-        // A device with a write-protect line begins protected.
-        if let Some(files) = &files {
-            files.force_read_only();
-        }
-    }
+    let files = Files::of(dev);
+    let mut compat = None;
     if config.compat {
-        let files = files.ok_or(ENOSYS)?;
+        let files = Files::of(dev).ok_or(ENOSYS)?;
         // SAFETY: By the function's requirements: the device that the file is in stays registered for longer than this
         // one.
-        let compat = unsafe { Compat::create(files, device_at(config.base_dev), config.type_) }?;
-        with_device(nvmem.as_ptr(), |registered| {
-            registered.compat = Some(compat)
-        });
+        compat = Some(unsafe { Compat::create(files, device_at(config.base_dev), config.type_) }?);
     }
-    shell.recorded(Record::registered);
-    Ok(())
+    // A device with a write-protect line begins protected. The files are those of a device that can be written.
+    if let (true, Some(files)) = (has_write_protect, files) {
+        files.force_read_only();
+    }
+    Ok(compat)
 }
 
 /// Calls `f` with the device `nvmem`, if it is guarded.
@@ -319,7 +358,7 @@ fn with_device<R>(
     let mut shells = SHELLS.lock();
     shells
         .iter_mut()
-        .filter_map(|entry| entry.device.as_mut())
+        .filter_map(Entry::registered)
         .find(|registered| ptr::eq(registered.nvmem.as_ptr(), nvmem))
         .map(f)
 }
@@ -332,26 +371,42 @@ fn with_device<R>(
 unsafe fn unregister(nvmem: NonNull<bindings::nvmem_device>) {
     let mut shells = SHELLS.lock();
     let found = shells.iter_mut().find_map(|entry| {
-        let registered = entry.device.as_mut()?;
+        let shell = entry.shell.clone();
+        let registered = entry.registered()?;
         (registered.nvmem == nvmem).then(|| {
             // SAFETY: The device has the reference of its registration. `Device` is a transparent wrapper.
             let dev: ARef<device::Device> =
                 unsafe { device::Device::get_device(registered.dev.as_ptr()) };
-            (entry.shell.clone(), dev, registered.compat.take())
+            (shell, dev, registered.compat.take())
         })
     });
     drop(shells);
 
-    if let Some((shell, dev, compat)) = found {
-        shell.recorded(Record::unregistering);
-        drop(compat);
-        shell.revoke();
-        drop(shell);
-        // SAFETY: By the function's requirements.
-        unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
-        // SAFETY: The device has a reference, and was unregistered.
-        unsafe { forget_node(&dev) };
+    let Some((shell, dev, compat)) = found else {
+        // A driver has mixed the functions of the guard and those of the C core.
+        kernel::warn_on!(true);
+        return;
+    };
+    shell.recorded(Record::unregistering);
+    drop(compat);
+    // SAFETY: By the function's requirements.
+    unsafe { withdraw(nvmem, &shell, &dev) };
+}
+
+/// Revokes the provider of a device, removes the files that reach it, and unregisters the device.
+///
+/// # Safety
+///
+/// The device is registered with the C core, which has called `shell` for it.
+unsafe fn withdraw(nvmem: NonNull<bindings::nvmem_device>, shell: &Shell, dev: &device::Device) {
+    shell.revoke();
+    if let Some(files) = Files::of(dev) {
+        files.remove();
     }
+    // SAFETY: By the function's requirements.
+    unsafe { bindings::nvmem_unregister(nvmem.as_ptr()) };
+    // SAFETY: The device has a reference, and was unregistered.
+    unsafe { forget_node(dev) };
 }
 
 /// Makes a device that consumers still hold unknown to look-ups by its node, so that they find the next device
@@ -404,9 +459,14 @@ unsafe fn device_of(
     nvmem: NonNull<bindings::nvmem_device>,
 ) -> Result<ARef<device::Device>> {
     extern "C" fn has_name(dev: *mut RawDevice, name: *const c_void) -> c_int {
-        // SAFETY: The driver core passes a valid device.
-        let own = unsafe { kernel::bindings::dev_name(dev) };
-        ptr::eq(own.cast(), name).into()
+        // SAFETY: The driver core passes a valid device, whose bus, if it has one, is valid and has a name.
+        let (own, is_nvmem) = unsafe {
+            let bus = (*dev).bus;
+            let is_nvmem = !bus.is_null() && CStr::from_char_ptr((*bus).name) == c"nvmem";
+            (kernel::bindings::dev_name(dev), is_nvmem)
+        };
+        // A name in read-only data may belong to several devices, on different buses.
+        (is_nvmem && ptr::eq(own.cast(), name)).into()
     }
 
     // SAFETY: By the function's requirements.
@@ -452,8 +512,8 @@ extern "C" fn release(dev: *mut RawDevice) {
     // Removed before the memory of the device is freed, and its address used again.
     let mut shells = SHELLS.lock();
     let mut entry = None;
-    if let Some(index) = shells.iter().position(|entry| {
-        let registered = entry.device.as_ref();
+    if let Some(index) = shells.iter_mut().position(|entry| {
+        let registered = entry.registered();
         registered.is_some_and(|registered| registered.dev.as_ptr() == dev)
     }) {
         entry = shells.remove(index).ok();
@@ -488,8 +548,38 @@ crate::exported! {
         }
     }
 
-    /// Whether a device was registered with `nvmem_register_guarded()`.
-    unsafe fn nvmem_is_guarded(nvmem: *const bindings::nvmem_device) -> bool {
-        with_device(nvmem, |_| ()).is_some()
+    /// Describes a device for consumers in Rust, if it is guarded.
+    unsafe fn nvmem_core_hold(
+        nvmem: *mut bindings::nvmem_device,
+        hold: *mut bindings::nvmem_hold,
+    ) -> c_int {
+        let found = with_device(nvmem, |registered| {
+            // SAFETY: By the C API, the caller has a reference to the device, which is in the list until it is released.
+            // The further one belongs to the caller.
+            let dev: ARef<device::Device> =
+                unsafe { device::Device::get_device(registered.dev.as_ptr()) };
+            bindings::nvmem_hold {
+                dev: ARef::into_raw(dev).as_ptr().cast(),
+                stride: registered.stride,
+                word_size: registered.word_size,
+            }
+        });
+        match found {
+            Some(found) => {
+                // SAFETY: By the C API, it is valid for writes.
+                unsafe { hold.write(found) };
+                0
+            }
+            None if is_registering() => EPROBE_DEFER.to_errno(),
+            None => EOPNOTSUPP.to_errno(),
+        }
     }
+}
+
+/// Whether a registration has not been completed, so that its device cannot be told from others.
+fn is_registering() -> bool {
+    let shells = SHELLS.lock();
+    shells
+        .iter()
+        .any(|entry| matches!(entry.progress, Progress::Registering))
 }

@@ -41,7 +41,8 @@ use kernel::{
         device as RawDevice,
         notifier_block, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::aref::ARef, //
 };
 
 /// An nvmem device of the C API.
@@ -358,6 +359,25 @@ exported! {
     unsafe fn nvmem_dev_name(nvmem: *mut bindings::nvmem_device) -> *const c_char {
         // SAFETY: By the C API, the device is held by the caller.
         unsafe { self::nvmem(nvmem) }.name().as_char_ptr()
+    }
+
+    /// Describes a device for consumers in Rust. All providers can be revoked.
+    unsafe fn nvmem_core_hold(
+        nvmem: *mut bindings::nvmem_device,
+        hold: *mut bindings::nvmem_hold,
+    ) -> c_int {
+        // SAFETY: By the C API, the device is held by the caller.
+        let device = unsafe { self::nvmem(nvmem) };
+        let dev: ARef<Device> = device.into();
+        // SAFETY: By the C API, it is valid for writes.
+        unsafe {
+            hold.write(bindings::nvmem_hold {
+                dev: ARef::into_raw(dev).as_ptr().cast(),
+                stride: device.geometry.stride(),
+                word_size: device.geometry.word_size(),
+            });
+        }
+        0
     }
 
     /// The size of a device, in bytes.

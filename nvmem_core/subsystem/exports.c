@@ -9,6 +9,7 @@
 #include <linux/nvmem-consumer.h>
 #include <linux/nvmem-provider.h>
 
+#include "../hold.h"
 #include "../linkage.h"
 
 BLOCKING_NOTIFIER_HEAD(nvmem_core_notifier);
@@ -79,3 +80,5 @@ void nvmem_layout_unregister(struct nvmem_layout *layout)
 EXPORT_SYMBOL_GPL(nvmem_add_cells_from_dt);
 EXPORT_SYMBOL_GPL(nvmem_layout_register);
 EXPORT_SYMBOL_GPL(nvmem_layout_unregister);
+
+EXPORT_SYMBOL_GPL(nvmem_core_hold);

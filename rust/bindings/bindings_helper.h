@@ -15,6 +15,7 @@ const unsigned int bmc_rust_IOCB_NOWAIT = (__force unsigned int)IOCB_NOWAIT;
 
 #include "../../nvmem_core/eeprom/start.h"
 #include "../../nvmem_core/guard.h"
+#include "../../nvmem_core/hold.h"
 #include "../../nvmem_core/linkage.h"
 #include "../../ssif_bmc/events.h"
 #include "../helpers/helpers.h"

@@ -25,7 +25,7 @@ use kernel::{
 /// # Safety
 ///
 /// The type begins with its `struct device`, whose reference count is that of the type.
-pub unsafe trait BusDevice: AlwaysRefCounted + Sync {}
+pub unsafe trait BusDevice: AlwaysRefCounted + Send + Sync {}
 
 /// A `struct bus_type` for devices of one type.
 ///

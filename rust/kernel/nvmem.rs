@@ -54,8 +54,8 @@ use bindings::{
 /// The callbacks may sleep, and may run at the same time in several threads. A read and a write do not exclude
 /// each other; writes exclude each other only if the memory has a write-protect line.
 ///
-/// An access lies within the size of the memory, begins at a multiple of its stride, and is not empty. It is a
-/// multiple of the word size if it comes from user space; a consumer in the kernel may ask for any length.
+/// An access lies within the size of the memory and is not empty. It begins at a multiple of the stride and has a multiple
+/// of the word size if it comes from user space or from a consumer in Rust; a consumer in C may ask for anything.
 #[vtable]
 pub trait Provider: Send + Sync + 'static {
     /// Reads `buf.len()` bytes from `offset`, in bytes, into `buf`.
@@ -135,7 +135,7 @@ pub struct CellInfo<'a> {
     pub bytes: u32,
     /// The first bit of the cell in its first byte, 0 to 7.
     pub bit_offset: u32,
-    /// The number of bits; 0 for whole bytes.
+    /// The number of bits; 0 for whole bytes, with a `bit_offset` of 0.
     pub nbits: u32,
 }
 
@@ -151,14 +151,27 @@ impl<'a> CellInfo<'a> {
         }
     }
 
-    fn to_raw(self) -> bindings::nvmem_cell_info {
+    /// `EINVAL` for a cell that does not lie within `size` bytes, is empty, or has bits beyond its bytes.
+    fn to_raw(self, size: u32) -> Result<bindings::nvmem_cell_info> {
+        let end = self.offset.checked_add(self.bytes);
+        let bits = self.bit_offset.checked_add(self.nbits);
+        let has_room = bits.is_some_and(|bits| bits.div_ceil(8) <= self.bytes);
+        let is_aligned = self.nbits != 0 || self.bit_offset == 0;
+        if self.bytes == 0
+            || end.is_none_or(|end| end > size)
+            || self.bit_offset > 7
+            || !has_room
+            || !is_aligned
+        {
+            return Err(EINVAL);
+        }
         let mut info: bindings::nvmem_cell_info = pin_init::zeroed();
         info.name = self.name.as_char_ptr();
         info.offset = self.offset;
         info.bytes = self.bytes;
         info.bit_offset = self.bit_offset;
         info.nbits = self.nbits;
-        info
+        Ok(info)
     }
 }
 
@@ -213,7 +226,8 @@ impl Config<'_> {
 /// The registration of a [`Provider`].
 ///
 /// It exists within [`Devres`] only, which drops it before the parent device is unbound. Dropping it waits
-/// for callbacks that are running, and then drops the provider, whether or not consumers hold the device.
+/// for callbacks that are running, and then drops the provider, whether or not consumers hold the device. A callback
+/// that drops it waits for itself.
 ///
 /// # Invariants
 ///
@@ -247,8 +261,8 @@ unsafe impl<P: Provider> Sync for Registration<P> {}
 impl<P: Provider> Registration<P> {
     /// Registers `provider` with `dev` as the parent of the memory.
     ///
-    /// Errors: `EINVAL` for a size, stride or word size above `i32::MAX` and for cells and keepouts that do not fit
-    /// them, `ERANGE` for keepouts that overlap or are too small, `EEXIST` if the name is taken, `EPROBE_DEFER` if
+    /// Errors: `EINVAL` for a size, stride or word size above `i32::MAX`, for cells that do not lie within the size, and for
+    /// cells and keepouts that do not fit the stride and the word size, `ERANGE` for keepouts that overlap or are too small, `EEXIST` if the name is taken, `EPROBE_DEFER` if
     /// the write-protect line is not there yet, `ENOMEM`.
     pub fn new<E>(
         dev: &device::Device<Bound>,
@@ -281,7 +295,7 @@ impl<P: Provider> Registration<P> {
         )?;
         let mut cells = KVec::with_capacity(config.cells.len(), GFP_KERNEL)?;
         for cell in config.cells {
-            cells.push(cell.to_raw(), GFP_KERNEL)?;
+            cells.push(cell.to_raw(size)?, GFP_KERNEL)?;
         }
         let int = |value: u32| c_int::try_from(value).map_err(|_| EINVAL);
 
@@ -289,7 +303,8 @@ impl<P: Provider> Registration<P> {
         // CAST: `Device` is a transparent wrapper.
         raw.dev = ptr::from_ref(dev).cast_mut().cast();
         raw.name = config.name.map_or(ptr::null(), |name| name.as_char_ptr());
-        raw.id = config.id.to_raw();
+        // Without a name, the core in C takes this for a number to be chosen, and others would be printed behind no name.
+        raw.id = config.name.map_or(0, |_| config.id.to_raw());
         raw.type_ = config.kind as _;
         raw.size = int(size)?;
         raw.stride = int(config.stride)?;
@@ -312,8 +327,9 @@ impl<P: Provider> Registration<P> {
         raw.priv_ = ptr::from_ref(&*target).cast_mut().cast();
 
         // SAFETY: `raw` is complete, and the call copies it with its strings and arrays. The callbacks may be called
-        // until `unregister()` returns: the text is in the module of the driver of `dev`, which is loaded as long as
-        // `dev` is bound to it, and `target` is dropped after that call.
+        // until `unregister()` returns: `target` is dropped after that call. Their text is that of the caller, who has the
+        // `Devres`, or leaves it to `dev`: as for all that is put into a `Devres`, the module of the caller outlives that,
+        // since it has the driver that `dev` is bound to, or drops the `Devres` itself.
         let nvmem = from_err_ptr(unsafe { register(&raw) })?;
         // INVARIANT: It was just registered.
         Ok(Self {
@@ -405,14 +421,21 @@ impl<P: Provider> Drop for Registration<P> {
 
 /// A device that a consumer holds.
 ///
-/// Accesses return `ENODEV` as soon as the provider is unregistered. The handle keeps the provider's module
-/// loaded, not its device bound.
+/// Accesses return `ENODEV` as soon as the provider is unregistered. The handle keeps the module of the provider loaded,
+/// or beside the core in C nvmem_core, but not the device of the provider bound.
 ///
 /// # Invariants
 ///
-/// It has a reference to the device. An access to the device after its provider was unregistered fails and does
-/// not reach the provider.
-pub struct Device(NonNull<bindings::nvmem_device>);
+/// `nvmem` has the reference of a consumer, and `_dev` is the device of it. An access to it after its provider was
+/// unregistered fails and does not reach the provider.
+pub struct Device {
+    nvmem: NonNull<bindings::nvmem_device>,
+    stride: u32,
+    word_size: u32,
+    /// A further reference, dropped after `drop()` has put the consumer's. The core in C puts its own reference to the
+    /// device before it is done with the device.
+    _dev: ARef<device::Device>,
+}
 
 // SAFETY: Any thread may use and put a device.
 unsafe impl Send for Device {}
@@ -427,108 +450,147 @@ impl Device {
     /// Errors: `EPROBE_DEFER` if there is no such device yet, `EINVAL` if the provider's module is being unloaded,
     /// and, on a kernel with the core in C, `EOPNOTSUPP` if the provider is not guarded.
     pub fn get(dev: &device::Device<Bound>, name: &CStr) -> Result<Self> {
-        // SAFETY: The device is used only if it is guarded, or if the core revokes all providers.
-        let this = unsafe { Self::get_unguarded(dev, name) }?;
-        #[cfg(CONFIG_NVMEM_RUST_GUARD)]
-        // SAFETY: `this` has a reference to the device.
-        if !unsafe { bindings::nvmem_is_guarded(this.0.as_ptr()) } {
-            return Err(EOPNOTSUPP);
-        }
-        Ok(this)
-    }
-
-    /// Gets a device of any provider, as [`Device::get`] does otherwise.
-    ///
-    /// # Safety
-    ///
-    /// With `CONFIG_NVMEM_RUST_GUARD`, the provider is guarded or is not unregistered until the handle is dropped.
-    pub unsafe fn get_unguarded(dev: &device::Device<Bound>, name: &CStr) -> Result<Self> {
         // CAST: `Device` is a transparent wrapper.
         let dev = ptr::from_ref(dev).cast_mut().cast();
         // SAFETY: `dev` is valid, and `name` a string.
         let nvmem = from_err_ptr(unsafe { bindings::nvmem_device_get(dev, name.as_char_ptr()) })?;
-        // INVARIANT: The call has returned a reference; the rest is the caller's promise.
-        NonNull::new(nvmem).map(Self).ok_or(ENODEV)
+        let nvmem = NonNull::new(nvmem).ok_or(ENODEV)?;
+
+        let mut hold: bindings::nvmem_hold = pin_init::zeroed();
+        // SAFETY: The caller has the reference that was just taken.
+        let held = to_result(unsafe { bindings::nvmem_core_hold(nvmem.as_ptr(), &mut hold) });
+        let dev = held.and_then(|()| NonNull::new(hold.dev).ok_or(ENODEV));
+        let Ok(dev) = dev.inspect_err(|_| {
+            // SAFETY: The reference was taken above.
+            unsafe { bindings::nvmem_device_put(nvmem.as_ptr()) }
+        }) else {
+            return Err(held.err().unwrap_or(ENODEV));
+        };
+        // INVARIANT: The provider can be revoked, or the function had failed.
+        Ok(Self {
+            nvmem,
+            stride: hold.stride,
+            word_size: hold.word_size,
+            // CAST: `Device` is a transparent wrapper.
+            // SAFETY: The function has taken a reference for the caller.
+            _dev: unsafe { ARef::from_raw(dev.cast()) },
+        })
     }
 
     /// The size in bytes.
     pub fn size(&self) -> usize {
         // SAFETY: By the type invariants.
-        unsafe { bindings::nvmem_dev_size(self.0.as_ptr()) }
+        unsafe { bindings::nvmem_dev_size(self.nvmem.as_ptr()) }
     }
 
-    /// Reads from `offset`, in bytes, into `buf`, and returns the number of bytes: all of them.
+    /// Reads from `offset`, in bytes, into `buf`.
     ///
-    /// Errors: `ENODEV` if the provider was unregistered, `EINVAL` beyond the size, and those of the provider.
-    pub fn read(&self, offset: u32, buf: &mut [u8]) -> Result<usize> {
+    /// Errors: `ENODEV` if the provider was unregistered, `EINVAL` beyond the size, for an offset that is no multiple of the
+    /// stride and for a length that is no multiple of the word size, `ENOMEM`, and those of the provider.
+    pub fn read(&self, offset: u32, buf: &mut [u8]) -> Result {
         self.check(offset, buf.len())?;
-        // SAFETY: By the type invariants; the buffer has this length.
-        count(unsafe {
-            bindings::nvmem_device_read(self.0.as_ptr(), offset, buf.len(), buf.as_mut_ptr().cast())
-        })
+        if self.is_aligned(buf) {
+            return self.read_aligned(offset, buf);
+        }
+        let mut aligned = KVec::from_elem(0, buf.len(), GFP_KERNEL)?;
+        self.read_aligned(offset, &mut aligned)?;
+        buf.iter_mut()
+            .zip(&aligned)
+            .for_each(|(to, from)| *to = *from);
+        Ok(())
+    }
+
+    fn read_aligned(&self, offset: u32, buf: &mut [u8]) -> Result {
+        // SAFETY: By the type invariants; the buffer has this length, which the provider does not exceed: it was checked
+        // that it lies within the device, and has whole words.
+        let done = unsafe {
+            bindings::nvmem_device_read(
+                self.nvmem.as_ptr(),
+                offset,
+                buf.len(),
+                buf.as_mut_ptr().cast(),
+            )
+        };
+        all(done, buf.len())
+    }
+
+    /// Reads exactly `N` bytes from `offset`. Errors: as for [`Device::read`].
+    pub fn read_array<const N: usize>(&self, offset: u32) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.read(offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Reads a number of four bytes, the least significant one first. Errors: as for [`Device::read`].
+    pub fn read_le_u32(&self, offset: u32) -> Result<u32> {
+        self.read_array(offset).map(u32::from_le_bytes)
+    }
+
+    /// Reads a number of four bytes, the most significant one first. Errors: as for [`Device::read`].
+    pub fn read_be_u32(&self, offset: u32) -> Result<u32> {
+        self.read_array(offset).map(u32::from_be_bytes)
     }
 
     /// Writes `buf` to `offset`, in bytes. As for [`Device::read`]; a device that is read-only for user space can be
     /// written.
-    pub fn write(&self, offset: u32, buf: &[u8]) -> Result<usize> {
+    pub fn write(&self, offset: u32, buf: &[u8]) -> Result {
         self.check(offset, buf.len())?;
-        // SAFETY: By the type invariants; the buffer has this length, and is only read.
-        count(unsafe {
+        if self.is_aligned(buf) {
+            return self.write_aligned(offset, buf);
+        }
+        let mut aligned = KVec::new();
+        aligned.extend_from_slice(buf, GFP_KERNEL)?;
+        self.write_aligned(offset, &aligned)
+    }
+
+    fn write_aligned(&self, offset: u32, buf: &[u8]) -> Result {
+        // SAFETY: As for reading; the buffer is only read.
+        let done = unsafe {
             bindings::nvmem_device_write(
-                self.0.as_ptr(),
+                self.nvmem.as_ptr(),
                 offset,
                 buf.len(),
                 buf.as_ptr().cast_mut().cast(),
             )
-        })
-    }
-
-    /// Reads the part of the device that `info` describes into `buf`, which has at least `info.bytes` bytes,
-    /// and returns the number of bytes.
-    ///
-    /// Errors: as for [`Device::read`].
-    pub fn read_cell(&self, info: &CellInfo<'_>, buf: &mut [u8]) -> Result<usize> {
-        let bits = info.bit_offset.checked_add(info.nbits).ok_or(EINVAL)?;
-        let wanted = (info.bytes as usize).max(bits.div_ceil(8) as usize);
-        if buf.len() < wanted {
-            return Err(EINVAL);
-        }
-        self.check(info.offset, wanted)?;
-        // SAFETY: By the type invariants; the buffer has room for the cell.
-        let len = unsafe {
-            bindings::nvmem_device_cell_read(
-                self.0.as_ptr(),
-                &mut info.to_raw(),
-                buf.as_mut_ptr().cast(),
-            )
         };
-        usize::try_from(len).map_err(|_| error_of(len))
+        all(done, buf.len())
     }
 
-    /// The C API does not check bounds.
+    /// The C API does not check offset and length.
     fn check(&self, offset: u32, len: usize) -> Result {
         let end = (offset as usize).checked_add(len);
-        if len == 0 || end.is_none_or(|end| end > self.size()) {
+        let has_words = len.checked_rem(self.word_size as usize) == Some(0);
+        if len == 0
+            || end.is_none_or(|end| end > self.size())
+            || offset.checked_rem(self.stride) != Some(0)
+            || !has_words
+        {
             return Err(EINVAL);
         }
         Ok(())
+    }
+
+    /// Providers in C may take a buffer for one of words.
+    fn is_aligned(&self, buf: &[u8]) -> bool {
+        buf.as_ptr().addr().checked_rem(self.word_size as usize) == Some(0)
     }
 }
 
 impl Drop for Device {
     fn drop(&mut self) {
         // SAFETY: By the type invariants.
-        unsafe { bindings::nvmem_device_put(self.0.as_ptr()) };
+        unsafe { bindings::nvmem_device_put(self.nvmem.as_ptr()) };
     }
 }
 
 /// A cell that a consumer holds.
 ///
-/// As for [`Device`].
+/// Accesses return `ENODEV` as soon as the provider is unregistered.
 ///
 /// # Invariants
 ///
-/// As for [`Device`].
+/// It has the reference of a consumer. An access after the provider was unregistered fails and does not reach the
+/// provider, or there is none.
 pub struct Cell(NonNull<bindings::nvmem_cell>);
 
 // SAFETY: Any thread may use and put a cell.
@@ -544,7 +606,7 @@ impl Cell {
     /// Errors: `ENOENT` if there is none, `EPROBE_DEFER` if its device is not there yet.
     ///
     /// The core in C does not tell whether the provider of a cell is guarded. With `CONFIG_NVMEM_RUST_GUARD`, safe
-    /// code uses [`Device::read_cell`].
+    /// code uses [`Device::read`].
     #[cfg(not(CONFIG_NVMEM_RUST_GUARD))]
     pub fn get(dev: &device::Device<Bound>, name: &CStr) -> Result<Self> {
         // SAFETY: The core revokes all providers.
@@ -555,7 +617,8 @@ impl Cell {
     ///
     /// # Safety
     ///
-    /// As for [`Device::get_unguarded`].
+    /// With `CONFIG_NVMEM_RUST_GUARD`, the provider is not unregistered until the handle is dropped, the cell is no cell of a
+    /// layout, and its bits lie within its bytes.
     pub unsafe fn get_unguarded(dev: &device::Device<Bound>, name: &CStr) -> Result<Self> {
         // CAST: `Device` is a transparent wrapper.
         let dev = ptr::from_ref(dev).cast_mut().cast();
@@ -572,6 +635,11 @@ impl Cell {
         let mut len = 0;
         // SAFETY: By the type invariants.
         let buf = from_err_ptr(unsafe { bindings::nvmem_cell_read(self.0.as_ptr(), &mut len) })?;
+        if len == 0 {
+            // SAFETY: The call has returned memory of `kmalloc()`, which a vector of no bytes would not free.
+            unsafe { kernel::bindings::kfree(buf) };
+            return Ok(KVec::new());
+        }
         // SAFETY: The call has returned memory of `kmalloc()`, with `len` initialised bytes.
         Ok(unsafe { KVec::from_raw_parts(buf.cast(), len, len) })
     }
@@ -615,15 +683,16 @@ impl Cell {
         Ok(u64::from_le_bytes(value))
     }
 
-    /// Writes the cell, and returns the number of bytes.
+    /// Writes the whole cell.
     ///
     /// Errors: `EINVAL` for another length than that of the cell and for a cell that is read-only or has a
     /// callback after reads, and as for [`Cell::read`].
-    pub fn write(&self, buf: &[u8]) -> Result<usize> {
+    pub fn write(&self, buf: &[u8]) -> Result {
         // SAFETY: By the type invariants; the buffer has this length, and is only read.
-        count(unsafe {
+        let done = unsafe {
             bindings::nvmem_cell_write(self.0.as_ptr(), buf.as_ptr().cast_mut().cast(), buf.len())
-        })
+        };
+        all(done, buf.len())
     }
 }
 
@@ -634,12 +703,11 @@ impl Drop for Cell {
     }
 }
 
-/// A number of bytes, or an error.
-fn count(ret: c_int) -> Result<usize> {
-    to_result(ret.min(0))?;
-    usize::try_from(ret).map_err(|_| EINVAL)
-}
-
-fn error_of(ret: isize) -> Error {
-    c_int::try_from(ret).map_or(EINVAL, Error::from_errno)
+/// Fails with `EIO` if fewer bytes than `len` were accessed.
+fn all(done: c_int, len: usize) -> Result {
+    to_result(done.min(0))?;
+    if usize::try_from(done) != Ok(len) {
+        return Err(EIO);
+    }
+    Ok(())
 }

@@ -142,7 +142,7 @@ impl<T, K> Deref for OwnedDevice<T, K> {
 }
 
 // SAFETY: `dev` comes first, and its count is the only one.
-unsafe impl<T: Sync, K: Send> BusDevice for OwnedDevice<T, K> {}
+unsafe impl<T: Send + Sync, K: Send> BusDevice for OwnedDevice<T, K> {}
 
 /// A device that is not in sysfs yet.
 ///

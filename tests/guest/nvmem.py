@@ -315,6 +315,12 @@ def write_file(path, text):
         file.write(text)
 
 
+def write_bytes(path, data, offset=0):
+    with open(path, "r+b", buffering=0) as file:
+        file.seek(offset)
+        file.write(data)
+
+
 def read_file(path, count=-1, offset=0):
     with open(path, "rb", buffering=0) as file:
         file.seek(offset)
