@@ -306,7 +306,8 @@ def has_overlays():
 
 def modprobe(name, *parameters):
     """Load one of the test modules."""
-    return subprocess.run(["insmod", f"{os.environ['NVMEM']}/tests/{name}.ko", *parameters],
+    folder = "guarded" if os.environ.get("GUARDED") else "tests"
+    return subprocess.run(["insmod", f"{os.environ['NVMEM']}/{folder}/{name}.ko", *parameters],
                           capture_output=True, text=True)
 
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nvmem_provider: a provider in a module of its own, for what happens when that is removed, and when its
- * driver is unbound through sysfs. Memory, post-processing and text all go with the module.
+ * driver is unbound through sysfs. Memory, post-processing and text all go with the module. Behind the guard there is
+ * no post-processing.
  */
 
 #include <linux/delay.h>
@@ -50,7 +51,7 @@ static int provider_write(void *priv, unsigned int offset, void *val, size_t byt
 	return 0;
 }
 
-static int provider_post(void *priv, const char *id, int index, unsigned int offset, void *buf, size_t bytes)
+static int __maybe_unused provider_post(void *priv, const char *id, int index, unsigned int offset, void *buf, size_t bytes)
 {
 	u8 *data = priv, *byte = buf;
 	size_t i;
@@ -65,7 +66,9 @@ static struct nvmem_device *provide(struct device *dev, struct module *owner)
 {
 	struct nvmem_cell_info cells[] = {
 		{ .name = "plain", .offset = 0, .bytes = 4 },
+#ifndef NVMEM_GUARDED
 		{ .name = "processed", .offset = 4, .bytes = 4, .read_post_process = provider_post },
+#endif
 	};
 	struct nvmem_config config = {
 		.dev = dev,
@@ -87,7 +90,7 @@ static struct nvmem_device *provide(struct device *dev, struct module *owner)
 		return ERR_PTR(-ENOMEM);
 	for (i = 0; i < SIZE; i++)
 		data[i] = i;
-	cells[1].priv = data;
+	cells[ARRAY_SIZE(cells) - 1].priv = data;
 	config.priv = data;
 	dev_set_drvdata(dev, data);
 
