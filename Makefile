@@ -41,8 +41,8 @@ fmt:             ## format all Rust sources
 fmt-check:       ## say which Rust sources are not formatted
 	@. scripts/lib.sh; "$$RUSTFMT" --check $(sources)
 
-demo:            ## set up everything, and show a host's conversation with a BMC
-	@scripts/setup && scripts/demo
+demo:            ## set up everything, and show both modules (DEMO=c: the C code for nvmem)
+	@scripts/setup && scripts/demo $(DEMO)
 
 test:            ## set up everything, and run all tests that need no hardware (SUITES="...": some)
 	@scripts/setup && scripts/test $(SUITES)
