@@ -74,8 +74,9 @@ class Lifetime(hazards.Hazards):
             provider.unbind()
             self.gone(file.read, 4)
             self.gone(file.write, b"abcd")
-        # The C core keeps the file as long as the device is held.
-        self.gone(nvmem.read_file, f"{SYSFS}/p0/nvmem", 4)
+        # The file is gone, or cannot be read.
+        if os.path.exists(f"{SYSFS}/p0/nvmem"):
+            self.gone(nvmem.read_file, f"{SYSFS}/p0/nvmem", 4)
         held.close()
         self.assertFalse(os.path.exists(f"{SYSFS}/p0"))
 
