@@ -20,6 +20,8 @@ OURS = "eeprom-24c"
 CORE = f"{os.environ['MODULES']}/nvmem_core.ko"
 # The driver is in a module of its own, not in the kernel.
 IS_MODULE = os.path.exists(CORE)
+# The core is in the kernel all the same: the one in C.
+CORE_IN_C = IS_MODULE and os.path.exists("/sys/bus/nvmem")
 
 # The sizes of i2c-slave-eeprom's chips.
 SLAVES = {"slave-24c02": 256, "slave-24c32": 4096, "slave-24c64": 8192, "slave-24c512": 65536}
