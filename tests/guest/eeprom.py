@@ -576,6 +576,28 @@ class Files(Case):
             chip.write(0, b"protected")
         self.assertEqual(chip.stored()[:11], b"unprotected")
 
+    def test_two_writers_take_turns_at_the_line(self):
+        chip = self.on_board(0x50, "slave-24c02")
+        force = f"{os.path.dirname(chip.file())}/force_ro"
+        write_file(force, "0")
+        self.addCleanup(write_file, force, "1")
+        gate = f"{self.board.debug}/pass"
+        waits = lambda: read_file(gate).strip() == b"1"
+        write_file(gate, "0")
+        self.addCleanup(write_file, gate, "-1")
+        first = Background(chip.write, 0, b"1" * 8)
+        wait_for("the first write is at the bus", waits)
+        second = Background(chip.write, 8, b"2" * 8)
+        second.join(0.5)
+        write_file(gate, "1")
+        self.assertEqual(first.result(), 8)
+        wait_for("the second write is at the bus", waits)
+        self.assertFalse(line_value(0), "protected by the first writer under the second one")
+        write_file(gate, "-1")
+        self.assertEqual(second.result(), 8)
+        self.assertTrue(line_value(0))
+        self.assertEqual(chip.stored()[:16], b"1" * 8 + b"2" * 8)
+
 
 class Power(Case):
     """The supply, and runtime power management."""
