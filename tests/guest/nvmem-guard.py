@@ -40,16 +40,24 @@ class Shells(hazards.Case):
 
     def test_files_of_a_held_device(self):
         provider = self.provider(cell("a", offset=0, bytes=4))
-        file = f"{SYSFS}/p0/cells/a@0,0"
-        with open(file, "rb", buffering=0) as before:
+        files = [f"{SYSFS}/p0/nvmem", f"{SYSFS}/p0/cells/a@0,0"]
+        with open(files[0], "rb", buffering=0) as nvmem_file, open(files[1], "rb", buffering=0) as cell_file:
+            self.assertEqual((nvmem_file.read(4), cell_file.read(4)), (pattern(4), pattern(4)))
             held = nvmem.find("p0")
             provider.unbind()
-            with open(file, "rb", buffering=0) as after:
-                self.gone(before.read, 4)
-                self.gone(after.read, 4)
-            held.close()
-        self.assertFalse(os.path.exists(file))
+            self.gone(nvmem_file.read, 4)
+            self.gone(cell_file.read, 4)
+        self.assertEqual([os.path.exists(file) for file in files], [False, False])
+        # The C core keeps the device.
+        self.assertTrue(os.path.exists(f"{SYSFS}/p0/type"))
+        held.close()
+        self.assertFalse(os.path.exists(f"{SYSFS}/p0"))
         self.assertEqual(states(), {})
+
+    def test_unbinding_waits_for_a_reader_of_a_cell(self):
+        provider = self.provider(cell("a", offset=0, bytes=4))
+        file = f"{SYSFS}/p0/cells/a@0,0"
+        self.assertEqual(self.finishes_after(provider, lambda: nvmem.read_file(file, 4), provider.unbind), pattern(4))
 
     def test_held_cell(self):
         provider = self.provider(cell("a", offset=0, bytes=4))
@@ -69,25 +77,25 @@ class Shells(hazards.Case):
         self.assertEqual(states(), {})
 
     def test_registering_that_fails_before_the_device_appears(self):
-        provider = self.provider()
-        with Provider("p1", name="p0", id=-1) as other:
+        with Provider("p0", word_size=2, cell=cell("a", offset=0, bytes=4, raw_len=3)) as provider:
             for _ in range(3):
-                with self.errno(errno.EEXIST):
-                    other.register()
-            self.assertEqual(other.stats()["after"], 0)
-        self.assertEqual(provider.read(0, 4), pattern(4))
+                with self.errno(errno.EINVAL):
+                    provider.register()
+            self.assertEqual(provider.stats()["after"], 0)
+        self.absent()
 
     def test_registering_that_fails_after_the_device_was_found(self):
-        # A listener holds the device of a registration that fails: the file of the parent is there already.
-        with Device("base") as base, Notifier(hold=1):
-            with Provider("p1", compat=1, base=base) as first, Provider("p0", compat=1, base=base) as second:
-                first.register()
-                with self.errno(errno.EEXIST):
-                    second.register()
-                # The listener has put it: the device was announced and removed.
-                wait_for("the device is released", lambda: "p0" not in states())
-                first.unregister()
-        self.assertFalse(os.path.exists(f"{SYSFS}/p0"))
+        # A file in the directory of no device fails when the device is registered already. A listener holds the device
+        # then, which it would put at NVMEM_REMOVE. The C core sends that after the last put.
+        for listener in (), (Notifier(hold=1),):
+            with Provider("p0", compat=1) as provider:
+                with self.errno(errno.EINVAL):
+                    provider.register()
+                self.assertEqual(provider.stats()["after"], 0)
+            self.assertEqual(states(), {"p0": "revoked"} if listener else {})
+            nvmem.command("reset")
+            self.assertEqual(states(), {})
+            self.absent()
 
     def test_callbacks_for_cells_are_refused(self):
         for fields in {"cell": cell("a", offset=0, bytes=4, post=1)}, {"fixup": 1}:
@@ -145,16 +153,15 @@ class Compat(hazards.Case):
 
 
 class Traffics(hazards.Case):
-    def test_registering_and_unregistering_under_accesses(self):
-        # Without look-ups, whose reference counts are the C core's: the files only.
-        provider = Provider("p0", compat=1, base="self")
+    def test_registering_and_unregistering_under_reads_of_files(self):
+        # Without look-ups, whose reference counts are the C core's.
+        provider = Provider("p0", compat=1, base="self", cell=cell("a", offset=0, bytes=4))
+        files = [f"{SYSFS}/p0/nvmem", f"{SYSFS}/p0/cells/a@0,0", "/sys/devices/platform/p0/eeprom"]
 
-        def read(path):
-            nvmem.read_file(path, 16)
+        def reader(file):
+            return lambda: nvmem.read_file(file, 16)
 
-        allowed = GONE | {errno.ENOENT, errno.ENODEV}
-        with Traffic(lambda: read(f"{SYSFS}/p0/nvmem"), lambda: read("/sys/devices/platform/p0/eeprom"),
-                     allowed=allowed):
+        with Traffic(*map(reader, files), *map(reader, files), allowed=GONE | {errno.ENOENT, errno.ENODEV}):
             for _ in range(200):
                 provider.bind()
                 provider.unbind()
