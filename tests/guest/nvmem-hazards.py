@@ -254,7 +254,9 @@ class Hazards(Case):
 
     def test_03_cat_cells_while_rebinding(self):
         names = [f"c{i}" for i in range(4)]
-        provider = self.provider(*(cell(name, offset=4 * i, bytes=4, post="reverse") for i, name in enumerate(names)))
+        # A guarded provider has no callbacks for cells.
+        post = {} if os.environ.get("GUARDED") else {"post": "reverse"}
+        provider = self.provider(*(cell(name, offset=4 * i, bytes=4, **post) for i, name in enumerate(names)))
 
         def cat():
             for name in cells_of():

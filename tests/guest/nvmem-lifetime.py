@@ -110,7 +110,6 @@ class Lifetime(hazards.Hazards):
         self.absent("mtd0")
         held.close()
 
-    @of_the_core
     def test_05_unbind_and_bind_under_cat_cells(self):
         self.of_hazards("03_cat_cells_while_rebinding", "03_open_cells_file_after_unbind")
 

@@ -13,13 +13,16 @@ from background import Background, wait_for
 from nvmem import Lookup, Provider, cell, pattern
 
 
+TESTS = f"{os.environ['NVMEM']}/{'guarded' if os.environ.get('GUARDED') else 'tests'}"
+
+
 def insmod(path):
     subprocess.run(["insmod", path], check=True)
 
 
 def load():
     insmod(f"{os.environ['MODULES']}/nvmem_core.ko")
-    insmod(f"{os.environ['NVMEM']}/tests/nvmem_tester.ko")
+    insmod(f"{TESTS}/nvmem_tester.ko")
 
 
 def unload_tester():
@@ -39,7 +42,7 @@ class Unload(kernel_log.Quiet):
         load()
 
     def held_by_a_device_without_a_driver(self, *leave):
-        insmod(f"{os.environ['NVMEM']}/tests/nvmem_holder.ko")
+        insmod(f"{TESTS}/nvmem_holder.ko")
         provider = Provider("p0", cell=cell("plain", offset=0, bytes=4))
         provider.register()
         Lookup(("p0", "plain", "nvmem_holder", "plain"))
