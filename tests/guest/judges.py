@@ -155,6 +155,7 @@ class Board(Case):
             MODULES.load(name)
         for eeprom in EEPROMS.values():
             wait_for(f"both sides of {eeprom.label}", eeprom.plugged)
+            eeprom.take()
         cls.unbind_all()
         for eeprom in EEPROMS.values():
             eeprom.fill()

@@ -117,6 +117,12 @@ class Eeprom:
         """Whether both its sides are on the bus."""
         return os.path.exists(self.target) and os.path.exists(f"{I2C}/{self.client}")
 
+    def take(self):
+        """Unbind it from our own driver, which gets it first if it is in the kernel."""
+        driver = f"{I2C}/{self.client}/driver"
+        if os.path.exists(driver) and not os.path.samefile(driver, AT24):
+            write_file(f"{driver}/unbind", self.client)
+
     def fill(self, image=None):
         """Burn the image."""
         write_file(self.target, image or self.image)
