@@ -305,7 +305,8 @@ impl<P: Provider> Registration<P> {
         raw.name = config.name.map_or(ptr::null(), |name| name.as_char_ptr());
         // Without a name, the core in C takes this for a number to be chosen, and others would be printed behind no name.
         raw.id = config.name.map_or(0, |_| config.id.to_raw());
-        raw.type_ = config.kind as _;
+        // CAST: The enum has the values of the C one.
+        raw.type_ = config.kind as bindings::nvmem_type;
         raw.size = int(size)?;
         raw.stride = int(config.stride)?;
         raw.word_size = int(config.word_size)?;
@@ -322,8 +323,16 @@ impl<P: Provider> Registration<P> {
         raw.root_only = config.root_only;
         raw.compat = config.compat;
         raw.base_dev = raw.dev;
-        raw.reg_read = P::HAS_READ.then_some(Self::read_callback as _);
-        raw.reg_write = P::HAS_WRITE.then_some(Self::write_callback as _);
+        raw.reg_read = if P::HAS_READ {
+            Some(Self::read_callback)
+        } else {
+            None
+        };
+        raw.reg_write = if P::HAS_WRITE {
+            Some(Self::write_callback)
+        } else {
+            None
+        };
         raw.priv_ = ptr::from_ref(&*target).cast_mut().cast();
 
         // SAFETY: `raw` is complete, and the call copies it with its strings and arrays. The callbacks may be called

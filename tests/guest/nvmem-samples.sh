@@ -18,7 +18,7 @@ unload() {
 }
 
 file() {
-	expect "Battery backed" cat $device/type &&
+	expect "Battery backed" cat "$device/type" &&
 		expect "02000000002a" sh -c "od -An -tx1 -j 16 -N 6 $device/nvmem | tr -d ' '"
 }
 
