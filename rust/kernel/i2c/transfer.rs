@@ -258,11 +258,13 @@ fn smbus(
     protocol: u32,
     data: &mut bindings::i2c_smbus_data,
 ) -> Result {
-    // SAFETY: The client is bound, so that its adapter exists. Its flags are set before it is registered.
-    let flags = unsafe { (*as_raw(client)).flags };
+    // SAFETY: The client is valid. Its address and flags are set before it is registered.
+    let (own, flags) = unsafe { ((*as_raw(client)).addr, (*as_raw(client)).flags) };
+    // The flags, such as that for a packet error code, are of the client's own address.
+    let flags = if address == own { flags } else { 0 };
     // CAST: The constants are 0 and 1, and below 10.
     let (direction, protocol) = (direction as c_char, protocol as c_int);
-    // SAFETY: As above. `data` is borrowed for the call, has room for the longest block, and its first byte
+    // SAFETY: The client is bound, so that its adapter exists. `data` is borrowed for the call, has room for the longest block, and its first byte
     // is the length if the protocol is of a block.
     kernel::error::to_result(unsafe {
         bindings::i2c_smbus_xfer(
