@@ -69,6 +69,18 @@ class Shells(hazards.Case):
         held.close()
         self.assertEqual(states(), {})
 
+    @hazards.needs_device_tree
+    def test_look_up_by_node_finds_the_next_device(self):
+        provider = Provider("p0", "/legacy", id=-2)
+        provider.bind()
+        held = nvmem.find_node("/legacy")
+        provider.unbind()
+        provider.bind()
+        with nvmem.find_node("/legacy") as fresh:
+            self.assertEqual(fresh.read(0, 4), pattern(4))
+        self.gone(held.read, 0, 4)
+        held.close()
+
     def test_a_thousand_devices_leave_no_shell(self):
         with Provider("p0", cell=cell("a", offset=0, bytes=4)) as provider:
             for _ in range(1000):
