@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 
+import modules
 from judges_board import I2C, Modules, read_file, run, the_only, write_file
 
 DEBUG = "/sys/kernel/debug/i2c_loopback"
@@ -48,7 +49,7 @@ def load_driver(*parameters):
 
 def unload_driver():
     """Returns whether it could be unloaded."""
-    return not run("rmmod", "nvmem_core").returncode
+    return not modules.rmmod("nvmem_core").returncode
 
 
 class Bus:
